@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "dedup_free_loader/image.h"
+#include "ops/base/bytes.h"
+
+namespace swavd::loader {
+
+/// What every decoder gives: the picture, or why there is none.
+using Decoded = std::variant<Image, Rejection>;
+
+// One function per format. Each takes a file whose signature `sniff_format`
+// has recognised, checks the limit in pixels on the header, and never aborts,
+// exits or throws (but for std::bad_alloc, which `decode_image` catches).
+[[nodiscard]] Decoded decode_jpeg(Bytes file, const DecodeLimits& limits);
+[[nodiscard]] Decoded decode_png(Bytes file, const DecodeLimits& limits);
+[[nodiscard]] Decoded decode_webp(Bytes file, const DecodeLimits& limits);
+[[nodiscard]] Decoded decode_gif(Bytes file, const DecodeLimits& limits);
+
+/// Why a picture of this size is refused, if it is.
+[[nodiscard]] std::optional<Rejection> check_size(
+    std::uint64_t width,
+    std::uint64_t height,
+    const DecodeLimits& limits);
+
+/// A picture of `width` x `height` black pixels.
+[[nodiscard]] Image make_image(std::uint64_t width, std::uint64_t height);
+
+}  // namespace swavd::loader

@@ -1,0 +1,212 @@
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gif_lib.h>
+
+#include "dedup_free_loader/decode/decoders.h"
+
+namespace swavd::loader {
+
+namespace {
+
+/// What giflib reads from.
+struct Input {
+  Bytes rest;
+  bool ran_out = false;
+};
+
+int read_input(GifFileType* gif, GifByteType* target, int wanted) {
+  auto& input = *static_cast<Input*>(gif->UserData);
+  const auto want = static_cast<std::size_t>(wanted);
+  const std::size_t count = std::min(want, input.rest.size());
+  input.ran_out |= count < want;
+  if (count > 0) {
+    std::memcpy(target, input.rest.data(), count);
+  }
+  input.rest = input.rest.subspan(count);
+  return static_cast<int>(count);
+}
+
+struct CloseGif {
+  void operator()(GifFileType* gif) const {
+    DGifCloseFile(gif, /*ErrorCode=*/nullptr);
+  }
+};
+
+using Gif = std::unique_ptr<GifFileType, CloseGif>;
+
+Rejection reject(const Input& input, int code) {
+  const char* text = GifErrorString(code);
+  const std::string detail =
+      fmt::format("GIF: {}", text == nullptr ? "unknown error" : text);
+  if (code == D_GIF_ERR_NOT_ENOUGH_MEM) {
+    return {RejectReason::kTooManyPixels, detail};
+  }
+  const bool truncated = input.ran_out || code == D_GIF_ERR_EOF_TOO_SOON ||
+                         code == D_GIF_ERR_READ_FAILED;
+  return {
+      truncated ? RejectReason::kTruncated : RejectReason::kMalformed, detail};
+}
+
+/// Reads one extension; keeps the transparent index of a graphics control
+/// block in `transparent`. False on an error of giflib.
+bool read_extension(GifFileType& gif, int& transparent) {
+  int kind = 0;
+  GifByteType* block = nullptr;  // its length, then its bytes
+  if (DGifGetExtension(&gif, &kind, &block) == GIF_ERROR) {
+    return false;
+  }
+  while (block != nullptr) {
+    if (kind == GRAPHICS_EXT_FUNC_CODE && block[0] >= 4) {
+      constexpr unsigned kHasTransparent = 1;
+      if ((block[1] & kHasTransparent) != 0) {
+        transparent = block[4];
+      }
+    }
+    if (DGifGetExtensionNext(&gif, &block) == GIF_ERROR) {
+      return false;
+    }
+  }
+  return true;
+}
+
+enum class Found { kFrame, kNone, kError };
+
+/// Reads up to the first frame's description.
+Found find_frame(GifFileType& gif, int& transparent) {
+  while (true) {
+    GifRecordType record = UNDEFINED_RECORD_TYPE;
+    if (DGifGetRecordType(&gif, &record) == GIF_ERROR) {
+      return Found::kError;
+    }
+    switch (record) {
+      case IMAGE_DESC_RECORD_TYPE:
+        return DGifGetImageDesc(&gif) == GIF_ERROR ? Found::kError
+                                                   : Found::kFrame;
+      case EXTENSION_RECORD_TYPE:
+        if (!read_extension(gif, transparent)) {
+          return Found::kError;
+        }
+        break;
+      default:
+        return Found::kNone;
+    }
+  }
+}
+
+using Palette = std::array<std::array<std::uint8_t, 3>, 256>;
+
+/// The frame's own palette, else the file's. An index without an entry is a
+/// shade of grey, as in Pillow.
+Palette palette_of(const GifFileType& gif) {
+  Palette palette;
+  for (std::size_t i = 0; i < palette.size(); ++i) {
+    palette[i].fill(static_cast<std::uint8_t>(i));
+  }
+  const ColorMapObject* colors =
+      gif.Image.ColorMap != nullptr ? gif.Image.ColorMap : gif.SColorMap;
+  if (colors != nullptr) {
+    for (int i = 0; i < std::min(colors->ColorCount, 256); ++i) {
+      const GifColorType& color = colors->Colors[i];
+      palette[static_cast<std::size_t>(i)] = {
+          color.Red, color.Green, color.Blue};
+    }
+  }
+  return palette;
+}
+
+/// The rows of a frame in the order the file stores them.
+std::vector<std::size_t> row_order(std::size_t height, bool interlaced) {
+  std::vector<std::size_t> order;
+  order.reserve(height);
+
+  struct Pass {
+    std::size_t first, step;
+  };
+
+  constexpr std::array<Pass, 4> kInterlaced = {
+      {{0, 8}, {4, 8}, {2, 4}, {1, 2}}};
+  if (!interlaced) {
+    for (std::size_t y = 0; y < height; ++y) {
+      order.push_back(y);
+    }
+    return order;
+  }
+  for (const Pass& pass : kInterlaced) {
+    for (std::size_t y = pass.first; y < height; y += pass.step) {
+      order.push_back(y);
+    }
+  }
+  return order;
+}
+
+/// Draws the frame onto the canvas; false on an error of giflib.
+bool draw_frame(GifFileType& gif, const Palette& palette, Image& canvas) {
+  const GifImageDesc& frame = gif.Image;
+  const auto width = static_cast<std::size_t>(frame.Width);
+  std::vector<GifByteType> indices(width);
+  for (const std::size_t y :
+       row_order(static_cast<std::size_t>(frame.Height), frame.Interlace)) {
+    if (DGifGetLine(&gif, indices.data(), frame.Width) == GIF_ERROR) {
+      return false;
+    }
+    const std::size_t row = y + static_cast<std::size_t>(frame.Top);
+    std::uint8_t* out =
+        canvas.rgb.data() + (row * static_cast<std::size_t>(canvas.width) +
+                             static_cast<std::size_t>(frame.Left)) *
+                                3;
+    for (std::size_t x = 0; x < width; ++x) {
+      std::memcpy(out + 3 * x, palette[indices[x]].data(), 3);
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+Decoded decode_gif(Bytes file, const DecodeLimits& limits) {
+  Input input{file};
+  int code = 0;
+  const Gif gif(DGifOpen(&input, read_input, &code));
+  if (gif == nullptr) {
+    return reject(input, code);
+  }
+  int transparent = -1;
+  switch (find_frame(*gif, transparent)) {
+    case Found::kFrame:
+      break;
+    case Found::kNone:
+      return Rejection{RejectReason::kMalformed, "GIF: no frame in the file"};
+    case Found::kError:
+      return reject(input, gif->Error);
+  }
+  // A frame that sticks out of the screen widens it, as in Pillow.
+  const GifImageDesc& frame = gif->Image;
+  const int width = std::max(gif->SWidth, frame.Left + frame.Width);
+  const int height = std::max(gif->SHeight, frame.Top + frame.Height);
+  if (frame.Width <= 0 || frame.Height <= 0) {
+    return Rejection{RejectReason::kMalformed, "GIF: the frame has no pixels"};
+  }
+  const auto canvas_width = static_cast<std::uint64_t>(width);
+  const auto canvas_height = static_cast<std::uint64_t>(height);
+  if (auto refused = check_size(canvas_width, canvas_height, limits)) {
+    return *refused;
+  }
+  Image image = make_image(canvas_width, canvas_height);
+  const Palette palette = palette_of(*gif);
+  const auto background =
+      palette[static_cast<std::size_t>(std::max(transparent, 0))];
+  for (std::size_t i = 0; i < image.rgb.size(); i += 3) {
+    std::memcpy(&image.rgb[i], background.data(), 3);
+  }
+  if (!draw_frame(*gif, palette, image)) {
+    return reject(input, gif->Error);
+  }
+  return image;
+}
+
+}  // namespace swavd::loader

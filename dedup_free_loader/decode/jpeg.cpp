@@ -1,0 +1,243 @@
+#include <csetjmp>
+#include <cstddef>
+#include <cstdio>
+#include <vector>
+
+#include <fmt/format.h>
+
+// jpeglib.h needs FILE and size_t from the headers above.
+#include <jerror.h>
+#include <jpeglib.h>
+
+#include "dedup_free_loader/decode/decoders.h"
+
+namespace swavd::loader {
+
+namespace {
+
+// A scan costs a pass over all blocks but may be a few bytes long: a small
+// file could keep a core busy for hours. Real files have about ten.
+constexpr int kMaxScans = 100;
+constexpr int kTooManyScans = -1;  // our own value of `ErrorState::code`
+
+/// libjpeg's error manager, and what went wrong.
+struct ErrorState {
+  jpeg_error_mgr manager;  // first: libjpeg hands back a pointer to it
+  std::jmp_buf jump;
+  int code;
+  bool ran_out;     // the file ended before the decoder had enough
+  bool hit_marker;  // an entropy-coded segment ended early
+  char message[JMSG_LENGTH_MAX];
+};
+
+/// Everything libjpeg owns. Plain data, because `longjmp` runs no
+/// destructors between `setjmp` and the place of the error.
+struct Decoder {
+  jpeg_decompress_struct info;
+  ErrorState error;
+  jpeg_progress_mgr progress;
+};
+
+ErrorState& error_state(j_common_ptr info) {
+  return *reinterpret_cast<ErrorState*>(info->err);
+}
+
+[[noreturn]] void on_error(j_common_ptr info) {
+  ErrorState& error = error_state(info);
+  error.code = info->err->msg_code;
+  info->err->format_message(info, error.message);
+  std::longjmp(error.jump, 1);
+}
+
+void on_message(j_common_ptr info, int level) {
+  if (level >= 0) {
+    return;  // a trace, not a warning
+  }
+  ErrorState& error = error_state(info);
+  ++info->err->num_warnings;
+  error.ran_out |= info->err->msg_code == JWRN_JPEG_EOF;
+  error.hit_marker |= info->err->msg_code == JWRN_HIT_MARKER;
+}
+
+void ignore_output(j_common_ptr /*info*/) {}
+
+void on_progress(j_common_ptr info) {
+  if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number > kMaxScans) {
+    ErrorState& error = error_state(info);
+    error.code = kTooManyScans;
+    std::longjmp(error.jump, 1);
+  }
+}
+
+// The three steps below return false after an error. They hold nothing that
+// has a destructor.
+
+bool read_header(Decoder& decoder, Bytes file) {
+  decoder.info.err = jpeg_std_error(&decoder.error.manager);
+  decoder.error.manager.error_exit = on_error;
+  decoder.error.manager.emit_message = on_message;
+  decoder.error.manager.output_message = ignore_output;
+  if (setjmp(decoder.error.jump) != 0) {
+    return false;
+  }
+  jpeg_create_decompress(&decoder.info);
+  decoder.progress.progress_monitor = on_progress;
+  decoder.info.progress = &decoder.progress;
+  jpeg_mem_src(&decoder.info, file.data(), file.size());
+  jpeg_read_header(&decoder.info, TRUE);
+  return true;
+}
+
+bool start(Decoder& decoder, J_COLOR_SPACE color) {
+  if (setjmp(decoder.error.jump) != 0) {
+    return false;
+  }
+  decoder.info.out_color_space = color;
+  jpeg_start_decompress(&decoder.info);
+  return true;
+}
+
+/// Reads the next row into `row`.
+bool read_row(Decoder& decoder, std::uint8_t* row) {
+  if (setjmp(decoder.error.jump) != 0) {
+    return false;
+  }
+  jpeg_read_scanlines(&decoder.info, &row, 1);
+  return true;
+}
+
+/// Reads all rows, `stride` bytes apart, from `first` on.
+bool read_rows(Decoder& decoder, std::uint8_t* first, std::size_t stride) {
+  if (setjmp(decoder.error.jump) != 0) {
+    return false;
+  }
+  while (decoder.info.output_scanline < decoder.info.output_height) {
+    std::uint8_t* row = first + decoder.info.output_scanline * stride;
+    jpeg_read_scanlines(&decoder.info, &row, 1);
+  }
+  return true;
+}
+
+RejectReason reason_of(const ErrorState& error) {
+  switch (error.code) {
+    case JERR_BAD_PRECISION:
+    case JERR_COMPONENT_COUNT:
+    case JERR_CONVERSION_NOTIMPL:
+    case JERR_EMPTY_IMAGE:  // also height 0: the DNL marker, never supported
+    case JERR_FRACT_SAMPLE_NOTIMPL:
+    case JERR_SOF_UNSUPPORTED:
+    case kTooManyScans:
+      return RejectReason::kUnsupported;
+    case JERR_IMAGE_TOO_BIG:
+    case JERR_OUT_OF_MEMORY:
+    case JERR_WIDTH_OVERFLOW:
+      return RejectReason::kTooManyPixels;
+    default:
+      break;
+  }
+  return error.ran_out ? RejectReason::kTruncated : RejectReason::kMalformed;
+}
+
+Rejection reject(const ErrorState& error) {
+  if (error.code == kTooManyScans) {
+    return {
+        reason_of(error),
+        fmt::format("JPEG with more than {} scans", kMaxScans)};
+  }
+  return {reason_of(error), fmt::format("JPEG: {}", error.message)};
+}
+
+/// True when pixels are missing, not merely the marker at the end. Damage
+/// that the decoder bridges inside a complete file is no reason to refuse it.
+bool ended_early(Decoder& decoder) {
+  const ErrorState& error = decoder.error;
+  if (jpeg_has_multiple_scans(&decoder.info) != 0) {
+    return error.ran_out;
+  }
+  const bool at_end = decoder.info.unread_marker == JPEG_EOI;
+  return error.hit_marker && (error.ran_out || at_end);
+}
+
+/// Adobe's files, the only ones there are, store the amount of paper left
+/// white: C, M, Y and K inverted. So RGB is C*K, M*K, Y*K over 255, rounded.
+void cmyk_to_rgb(
+    const std::uint8_t* cmyk,
+    std::size_t width,
+    std::uint8_t* rgb) {
+  for (std::size_t x = 0; x < width; ++x) {
+    const unsigned black = cmyk[4 * x + 3];
+    for (std::size_t c = 0; c < 3; ++c) {
+      // Pillow rounds the ink's share, black * (255 - value), not this one.
+      const unsigned ink = (255U - cmyk[4 * x + c]) * black + 128U;
+      rgb[3 * x + c] =
+          static_cast<std::uint8_t>(black - ((ink + (ink >> 8U)) >> 8U));
+    }
+  }
+}
+
+bool read_cmyk(Decoder& decoder, Image& image) {
+  const auto width = static_cast<std::size_t>(image.width);
+  std::vector<std::uint8_t> row(width * 4);
+  for (std::size_t y = 0; y < static_cast<std::size_t>(image.height); ++y) {
+    if (!read_row(decoder, row.data())) {
+      return false;
+    }
+    cmyk_to_rgb(row.data(), width, image.rgb.data() + y * width * 3);
+  }
+  return true;
+}
+
+bool read_pixels(Decoder& decoder, Image& image) {
+  const bool cmyk = decoder.info.num_components == 4;
+  if (!start(decoder, cmyk ? JCS_CMYK : JCS_RGB)) {
+    return false;
+  }
+  return cmyk ? read_cmyk(decoder, image)
+              : read_rows(
+                    decoder,
+                    image.rgb.data(),
+                    static_cast<std::size_t>(image.width) * 3);
+}
+
+/// Frees what libjpeg holds, on every way out.
+class Cleanup {
+ public:
+  explicit Cleanup(Decoder& decoder) : decoder_(decoder) {}
+
+  Cleanup(const Cleanup&) = delete;
+  Cleanup& operator=(const Cleanup&) = delete;
+
+  ~Cleanup() { jpeg_destroy_decompress(&decoder_.info); }
+
+ private:
+  Decoder& decoder_;
+};
+
+}  // namespace
+
+Decoded decode_jpeg(Bytes file, const DecodeLimits& limits) {
+  Decoder decoder{};
+  const Cleanup cleanup(decoder);
+  if (!read_header(decoder, file)) {
+    return reject(decoder.error);
+  }
+  if (auto refused = check_size(
+          decoder.info.image_width, decoder.info.image_height, limits)) {
+    return *refused;
+  }
+  Image image = make_image(decoder.info.image_width, decoder.info.image_height);
+  if (!read_pixels(decoder, image)) {
+    return reject(decoder.error);
+  }
+  if (ended_early(decoder)) {
+    return Rejection{
+        RejectReason::kTruncated,
+        fmt::format(
+            "JPEG of {}x{} pixels ends before its last row",
+            image.width,
+            image.height)};
+  }
+  return image;
+}
+
+}  // namespace swavd::loader

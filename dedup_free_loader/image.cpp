@@ -1,0 +1,121 @@
+#include "dedup_free_loader/image.h"
+
+#include <exception>
+
+#include <fmt/format.h>
+
+#include "dedup_free_loader/decode/decoders.h"
+
+namespace swavd::loader {
+
+namespace {
+
+enum class Format { kUnknown, kJpeg, kPng, kWebp, kGif };
+
+bool starts_with(Bytes file, std::string_view signature) {
+  return as_text(file).starts_with(signature);
+}
+
+Format format_of(Bytes file) {
+  if (starts_with(file, "\xff\xd8\xff")) {
+    return Format::kJpeg;
+  }
+  if (starts_with(file, "\x89PNG\r\n\x1a\n")) {
+    return Format::kPng;
+  }
+  if (starts_with(file, "GIF87a") || starts_with(file, "GIF89a")) {
+    return Format::kGif;
+  }
+  // "RIFF", the length of what follows, "WEBP".
+  if (starts_with(file, "RIFF") && file.size() >= 12 &&
+      starts_with(file.subspan(8), "WEBP")) {
+    return Format::kWebp;
+  }
+  return Format::kUnknown;
+}
+
+Rejection unknown_format(Bytes file) {
+  const Bytes head = file.first(std::min<std::size_t>(file.size(), 8));
+  return {
+      RejectReason::kUnknownFormat,
+      fmt::format(
+          "begins with {}, which is no JPEG, PNG, WebP or GIF", to_hex(head))};
+}
+
+Decoded decode_known(Bytes file, const DecodeLimits& limits) {
+  switch (format_of(file)) {
+    case Format::kJpeg:
+      return decode_jpeg(file, limits);
+    case Format::kPng:
+      return decode_png(file, limits);
+    case Format::kWebp:
+      return decode_webp(file, limits);
+    case Format::kGif:
+      return decode_gif(file, limits);
+    case Format::kUnknown:
+      break;
+  }
+  return unknown_format(file);
+}
+
+}  // namespace
+
+std::string_view to_string(RejectReason reason) {
+  switch (reason) {
+    case RejectReason::kEmpty:
+      return "empty";
+    case RejectReason::kUnknownFormat:
+      return "unknown_format";
+    case RejectReason::kTruncated:
+      return "truncated";
+    case RejectReason::kMalformed:
+      return "malformed";
+    case RejectReason::kUnsupported:
+      return "unsupported";
+    case RejectReason::kTooManyPixels:
+      return "too_many_pixels";
+    case RejectReason::kTooLarge:
+      return "too_large";
+  }
+  return "malformed";
+}
+
+std::string_view sniff_format(Bytes file) {
+  switch (format_of(file)) {
+    case Format::kJpeg:
+      return "jpeg";
+    case Format::kPng:
+      return "png";
+    case Format::kWebp:
+      return "webp";
+    case Format::kGif:
+      return "gif";
+    case Format::kUnknown:
+      break;
+  }
+  return "unknown";
+}
+
+std::variant<Image, Rejection> decode_image(
+    Bytes file,
+    const DecodeLimits& limits) {
+  if (file.empty()) {
+    return Rejection{RejectReason::kEmpty, "no bytes"};
+  }
+  if (file.size() > limits.max_bytes) {
+    return Rejection{
+        RejectReason::kTooLarge,
+        fmt::format(
+            "{} bytes, the limit is {}", file.size(), limits.max_bytes)};
+  }
+  try {
+    return decode_known(file, limits);
+  } catch (const std::exception& error) {
+    // Only memory can be the cause. The pixel limit is there to prevent it.
+    return Rejection{
+        RejectReason::kTooManyPixels,
+        fmt::format("no memory for the picture: {}", error.what())};
+  }
+}
+
+}  // namespace swavd::loader

@@ -1,0 +1,237 @@
+#include "dedup_free_loader/loader.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <deque>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include "dedup_free_loader/assembly/assembly.h"
+#include "ops/base/log.h"
+#include "ops/base/stage.h"
+
+namespace swavd::loader {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+/// CPU time of the calling thread, seconds.
+double thread_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  constexpr double kNano = 1e-9;
+  return static_cast<double>(now.tv_sec) +
+         kNano * static_cast<double>(now.tv_nsec);
+}
+
+void lower_priority(std::int32_t niceness) {
+  // On Linux a thread has a niceness of its own; who == 0 is the caller.
+  if (niceness > 0 && ::setpriority(PRIO_PROCESS, 0, niceness) != 0) {
+    log(LogLevel::kWarning,
+        "loader_niceness",
+        fmt::format(
+            "cannot lower the workers' priority: {}", std::strerror(errno)));
+  }
+}
+
+class ThreadedLoader final : public Loader {
+ public:
+  ThreadedLoader(
+      ingest::Source& source,
+      const LoaderOptions& options,
+      const BufferAllocator& allocator)
+      : source_(source),
+        options_(options),
+        records_(static_cast<std::size_t>(options.inflight_records)),
+        assembly_(options, allocator),
+        turn_(options.first_turn),
+        workers_left_(options.workers) {
+    threads_.emplace_back(
+        "loader-read", [this](const std::stop_token& stop) { read(stop); });
+    for (std::int32_t i = 0; i < options.workers; ++i) {
+      threads_.emplace_back(
+          fmt::format("loader-{}", i),
+          [this](const std::stop_token&) { work(); });
+    }
+  }
+
+  ~ThreadedLoader() override {
+    close();
+    threads_.clear();
+  }
+
+  Result<Next> next(milliseconds timeout) override {
+    return assembly_.next(timeout);
+  }
+
+  LoaderStats stats() const override {
+    LoaderStats stats;
+    stats.records = records_.stats();
+    stats.batches = assembly_.stats();
+    stats.records_taken = records_taken_.load(std::memory_order_relaxed);
+    stats.bytes_taken = bytes_taken_.load(std::memory_order_relaxed);
+    stats.images_decoded = decoded_.load(std::memory_order_relaxed);
+    stats.images_rejected = rejected_.load(std::memory_order_relaxed);
+    return stats;
+  }
+
+  void close() override {
+    for (Stage& thread : threads_) {
+      thread.request_stop();
+    }
+    assembly_.cancel();
+    records_.close();
+  }
+
+ private:
+  /// The polling thread: takes records in order until the source ends.
+  void read(const std::stop_token& stop) {
+    // Bounds how late a stop is seen when the source itself is not closed.
+    constexpr milliseconds kPoll{100};
+    while (!stop.stop_requested()) {
+      auto polled = poll(kPoll);
+      if (!polled.ok()) {
+        if (polled.error().code == ErrorCode::kUnavailable) {
+          continue;  // told by the source; it blocks while it waits
+        }
+        assembly_.fail(polled.error());
+        break;
+      }
+      if (polled.value().state == ingest::PollState::kEnd) {
+        break;
+      }
+      if (options_.take_gaps) {
+        std::ranges::move(options_.take_gaps(), std::back_inserter(gaps_));
+      }
+      if (polled.value().state == ingest::PollState::kRecord &&
+          !hand_over(std::move(polled).value().record)) {
+        break;
+      }
+    }
+    records_.close();
+  }
+
+  Result<ingest::Polled> poll(milliseconds timeout) {
+    if (options_.order == Order::kArrival) {
+      return source_.poll(timeout);
+    }
+    return source_.poll_partition(
+        options_.partitions[static_cast<std::size_t>(turn_)], timeout);
+  }
+
+  bool hand_over(ingest::Record record) {
+    if (options_.order == Order::kRoundRobin) {
+      turn_ =
+          (turn_ + 1) % static_cast<std::int32_t>(options_.partitions.size());
+    }
+    records_taken_.fetch_add(1, std::memory_order_relaxed);
+    bytes_taken_.fetch_add(record.payload.size(), std::memory_order_relaxed);
+    Taken taken;
+    taken.ticket = next_ticket_++;
+    taken.turn_after = turn_;
+    taken.record = std::move(record);
+    taken.gaps = std::exchange(gaps_, {});
+    return records_.push(std::move(taken));
+  }
+
+  /// A worker: decodes one record after the other, waits for its turn to take
+  /// a slot, renders into the slot.
+  void work() {
+    lower_priority(options_.niceness);
+    while (auto taken = records_.pop()) {
+      if (!process(std::move(*taken))) {
+        break;
+      }
+    }
+    if (workers_left_.fetch_sub(1) == 1) {
+      assembly_.finish();
+    }
+  }
+
+  bool process(Taken taken) {
+    const double start = thread_seconds();
+    taken.payload_sha256 = sha256(taken.record.payload);
+    auto decoded = decode_image(taken.record.payload, options_.limits);
+    const double decode_seconds = thread_seconds() - start;
+    if (auto* rejection = std::get_if<Rejection>(&decoded)) {
+      rejected_.fetch_add(1, std::memory_order_relaxed);
+      return assembly_.reject(
+          std::move(taken), std::move(*rejection), decode_seconds);
+    }
+    decoded_.fetch_add(1, std::memory_order_relaxed);
+    const ingest::Address address = taken.record.address;
+    const auto place = assembly_.take_slot(std::move(taken), decode_seconds);
+    if (!place) {
+      return false;
+    }
+    const double rendering = thread_seconds();
+    render(std::get<Image>(decoded), address, *place);
+    assembly_.rendered(*place, thread_seconds() - rendering);
+    return true;
+  }
+
+  void render(
+      const Image& image,
+      const ingest::Address& address,
+      const Place& place) const {
+    if (options_.center) {
+      render_center(
+          image,
+          options_.center_resize > 0 ? options_.center_resize
+                                     : options_.crops[0].size,
+          options_.crops[0].size,
+          options_.augment,
+          place.crops[0]);
+      return;
+    }
+    const auto plans = draw_crop_plans(
+        options_.seed,
+        address,
+        image.width,
+        image.height,
+        options_.crops,
+        options_.augment);
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+      renderer_.render(image, plans[i], options_.augment, place.crops[i]);
+    }
+  }
+
+  ingest::Source& source_;
+  const LoaderOptions options_;
+  CpuRenderer renderer_;
+  BoundedQueue<Taken> records_;
+  Assembly assembly_;
+  // Owned by the polling thread.
+  std::int32_t turn_;
+  std::uint64_t next_ticket_ = 0;
+  std::vector<TakenGap> gaps_;
+
+  std::atomic<std::int32_t> workers_left_;
+  std::atomic<std::uint64_t> records_taken_ = 0;
+  std::atomic<std::uint64_t> bytes_taken_ = 0;
+  std::atomic<std::uint64_t> decoded_ = 0;
+  std::atomic<std::uint64_t> rejected_ = 0;
+  std::vector<Stage> threads_;  // last: gone before what they use
+};
+
+}  // namespace
+
+std::unique_ptr<Loader> start_loader(
+    ingest::Source& source,
+    const LoaderOptions& options,
+    const BufferAllocator& allocator) {
+  SWAVD_CHECK(options.workers >= 1 && options.batch_images >= 1);
+  SWAVD_CHECK(!options.crops.empty() && options.inflight_records >= 1);
+  SWAVD_CHECK(options.order == Order::kArrival || !options.partitions.empty());
+  return std::make_unique<ThreadedLoader>(source, options, allocator);
+}
+
+}  // namespace swavd::loader

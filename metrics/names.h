@@ -1,0 +1,125 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace swavd::metrics {
+
+enum class Type : std::uint8_t { kCounter, kGauge, kHistogram };
+
+// The one table of metric names: id, type, name, labels (comma-separated),
+// help. The registry, the reference page and the checks are made from it.
+// All histograms are of seconds and share `kSecondsBuckets`. The process_*
+// names are those every Prometheus client uses; the registry keeps them.
+// clang-format off
+#define SWAVD_METRICS(X) \
+  X(kBuildInfo, kGauge, "swavd_build_info", "version,trainer", "Always 1; the labels say what is running.") \
+  X(kState, kGauge, "swavd_state", "state", "Life-cycle state: exactly one is 1.") \
+  X(kLogMessages, kCounter, "swavd_log_messages_total", "level", "Log lines by level.") \
+  X(kWatchdogPing, kGauge, "swavd_watchdog_last_ping_timestamp_seconds", "", "When progress was last told to the service manager.") \
+  X(kStreamConsumed, kCounter, "swavd_stream_consumed_records_total", "partition", "Records handed to the trainer and consumed.") \
+  X(kStreamPosition, kGauge, "swavd_stream_position_offset", "partition", "Next offset the run will consume.") \
+  X(kStreamSnapshotOffset, kGauge, "swavd_stream_snapshot_offset", "partition", "Position in the newest durable snapshot.") \
+  X(kStreamEnd, kGauge, "swavd_stream_end_offset", "partition", "One above the newest record of the stream.") \
+  X(kStreamLag, kGauge, "swavd_stream_lag_records", "partition", "Records between the position and the end.") \
+  X(kStreamFreshness, kGauge, "swavd_stream_last_trained_timestamp_seconds", "partition", "Time stamp of the newest record trained on.") \
+  X(kStreamPartitions, kGauge, "swavd_stream_assigned_partitions", "", "Partitions this rank reads.") \
+  X(kStreamErrors, kCounter, "swavd_stream_errors_total", "reason", "Errors of the stream that were survived.") \
+  X(kStreamGapRecords, kCounter, "swavd_stream_gap_records_total", "reason", "Offsets written off as gone.") \
+  X(kRejected, kCounter, "swavd_messages_rejected_total", "reason", "Records dead-lettered, by reason.") \
+  X(kDeadLetterFailures, kCounter, "swavd_dead_letter_failures_total", "reason", "Dead letters that could not be delivered.") \
+  X(kDecodedImages, kCounter, "swavd_decode_images_total", "outcome", "Images decoded, by outcome.") \
+  X(kDecodeSeconds, kCounter, "swavd_decode_seconds_total", "", "CPU time spent decoding.") \
+  X(kRenderSeconds, kCounter, "swavd_render_seconds_total", "", "CPU time spent making crops.") \
+  X(kQueueItems, kGauge, "swavd_pipeline_queue_items", "stage", "Items waiting between two stages.") \
+  X(kQueueCapacity, kGauge, "swavd_pipeline_queue_capacity_items", "stage", "Items that fit between two stages.") \
+  X(kPipelineWait, kCounter, "swavd_pipeline_wait_seconds_total", "stage,side", "Time a side of a hand-off waited: input (starved) or output (blocked).") \
+  X(kTrainStep, kGauge, "swavd_train_step", "", "Updates since the run began.") \
+  X(kTrainSteps, kCounter, "swavd_train_steps_total", "", "Updates by this process.") \
+  X(kTrainImages, kCounter, "swavd_train_images_total", "", "Images trained on by this process.") \
+  X(kTrainStepDuration, kHistogram, "swavd_train_step_duration_seconds", "phase", "Wall time of a step by phase.") \
+  X(kTrainLoss, kGauge, "swavd_train_loss_nats", "", "Loss of the newest batch before its update.") \
+  X(kTrainLossSmoothed, kGauge, "swavd_train_loss_smoothed_nats", "", "The loss the plateau rule watches.") \
+  X(kTrainLnK, kGauge, "swavd_train_ln_k_nats", "", "Loss of a model that knows nothing.") \
+  X(kTrainLearningRate, kGauge, "swavd_train_learning_rate", "", "Learning rate of the newest step.") \
+  X(kTrainLrReductions, kCounter, "swavd_train_learning_rate_reductions_total", "", "Halvings of the learning rate.") \
+  X(kTrainGradNorm, kGauge, "swavd_train_grad_norm", "", "L2 norm of the newest gradient.") \
+  X(kTrainSkipped, kCounter, "swavd_train_skipped_steps_total", "reason", "Steps skipped, nothing changed.") \
+  X(kTrainLastStep, kGauge, "swavd_train_last_step_timestamp_seconds", "", "When the newest step ended.") \
+  X(kSwavPerplexity, kGauge, "swavd_swav_prototype_perplexity", "", "exp(entropy) of prototype use over the last images.") \
+  X(kSwavUsed, kGauge, "swavd_swav_used_prototypes", "", "Prototypes chosen by at least one of the last images.") \
+  X(kSwavFeatureStd, kGauge, "swavd_swav_feature_std", "", "Mean per-dimension deviation of the embeddings; near 0 is collapse.") \
+  X(kSnapshotAttempts, kCounter, "swavd_snapshot_attempts_total", "tier", "Snapshots begun, by tier.") \
+  X(kSnapshotFailures, kCounter, "swavd_snapshot_failures_total", "tier,reason", "Snapshots that failed, by tier and reason.") \
+  X(kSnapshotPostponed, kCounter, "swavd_snapshot_postponed_total", "", "Freezes put off because the last write was not done.") \
+  X(kSnapshotDuration, kHistogram, "swavd_snapshot_duration_seconds", "tier", "From freeze to durable.") \
+  X(kSnapshotStall, kHistogram, "swavd_snapshot_stall_seconds", "", "Time the training thread stood still for a freeze.") \
+  X(kSnapshotBytes, kGauge, "swavd_snapshot_size_bytes", "tier", "Size of the newest snapshot.") \
+  X(kSnapshotLast, kGauge, "swavd_snapshot_last_success_timestamp_seconds", "tier", "When the newest snapshot became durable.") \
+  X(kSnapshotLastStep, kGauge, "swavd_snapshot_last_success_step", "tier", "Step of the newest durable snapshot.") \
+  X(kSnapshotRetained, kGauge, "swavd_snapshot_retained", "tier", "Snapshots kept.") \
+  X(kUploadsPending, kGauge, "swavd_snapshot_uploads_pending", "", "Snapshots that are local and not yet remote.") \
+  X(kRestoreDuration, kGauge, "swavd_restore_duration_seconds", "", "How long the restore at start took.") \
+  X(kRestoreSkipped, kCounter, "swavd_restore_skipped_snapshots_total", "reason", "Snapshots passed over at start.") \
+  X(kStorageFree, kGauge, "swavd_storage_free_bytes", "area", "Room left on the disk of an area.") \
+  X(kHttpRequests, kCounter, "swavd_http_requests_total", "handler,code", "HTTP requests answered.") \
+  X(kHttpDuration, kHistogram, "swavd_http_request_duration_seconds", "handler", "Time to answer an HTTP request.") \
+  X(kCrawlRequests, kCounter, "swavd_crawl_requests_total", "outcome", "Fetches, by outcome.") \
+  X(kCrawlBlocked, kCounter, "swavd_crawl_blocked_total", "reason", "Fetches refused before they began, by reason.") \
+  X(kCrawlBytes, kCounter, "swavd_crawl_response_bytes_total", "", "Bytes of bodies received.") \
+  X(kCrawlFrontier, kGauge, "swavd_crawl_frontier_urls", "", "URLs read and not yet fetched.") \
+  X(kCrawlInflight, kGauge, "swavd_crawl_inflight_requests", "", "Fetches under way.") \
+  X(kCrawlPublished, kCounter, "swavd_crawl_published_records_total", "", "Bodies published to the stream.") \
+  X(kProcessCpu, kCounter, "process_cpu_seconds_total", "", "User and system CPU time of the process.") \
+  X(kProcessStart, kGauge, "process_start_time_seconds", "", "When the process began, since the epoch.") \
+  X(kProcessResident, kGauge, "process_resident_memory_bytes", "", "Memory of the process that is in RAM.") \
+  X(kProcessVirtual, kGauge, "process_virtual_memory_bytes", "", "Address space of the process.") \
+  X(kProcessOpenFds, kGauge, "process_open_fds", "", "File descriptors that are open.") \
+  X(kProcessMaxFds, kGauge, "process_max_fds", "", "File descriptors that may be open.")
+// clang-format on
+
+/// Names a metric in code.
+enum class Id : std::uint16_t {
+#define SWAVD_METRIC_ID(id, type, name, labels, help) id,
+  SWAVD_METRICS(SWAVD_METRIC_ID)
+#undef SWAVD_METRIC_ID
+};
+
+struct Definition {
+  Id id;
+  Type type;
+  std::string_view name;
+  std::string_view labels;  ///< comma-separated, empty for none
+  std::string_view help;
+};
+
+/// Upper bounds of every histogram's buckets, seconds. Changing one breaks
+/// the queries and recorded series of everybody: add no bound, drop none.
+inline constexpr std::array kSecondsBuckets = {
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+    300.0};
+
+/// The table, in the order of `Id`.
+[[nodiscard]] std::span<const Definition> definitions();
+
+/// The reference page (Markdown) made from the table.
+[[nodiscard]] std::string_view reference_page();
+
+}  // namespace swavd::metrics

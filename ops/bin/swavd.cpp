@@ -1,0 +1,114 @@
+// swavd: the trainer daemon, and what is done with its models.
+
+#include <string>
+
+#include "ops/bin/cli.h"
+#include "ops/bin/swavd_commands.h"
+#include "ops/daemon/control.h"
+#include "ops/daemon/daemon.h"
+#include "ops/daemon/demo.h"
+#include "ops/service/log_config.h"
+#include "ops/service/validate.h"
+
+namespace swavd::bin {
+namespace {
+
+Status run_command(const ConfigArguments& arguments, std::uint64_t stop_after) {
+  auto config = arguments.load();
+  if (!config.ok()) {
+    return config.error();
+  }
+  service::apply_log_config(config.value());
+  daemon::DaemonOptions options;
+  options.stop_after_images = stop_after;
+  options.reload = [&arguments] {
+    return service::load_config(arguments.sources());
+  };
+  daemon::Control control;
+  return daemon::run_daemon(config.value(), options, control);
+}
+
+Status validate_command(const ConfigArguments& arguments, bool no_environment) {
+  auto config = arguments.load();
+  if (!config.ok()) {
+    return config.error();
+  }
+  if (!no_environment) {
+    SWAVD_RETURN_IF_ERROR(service::validate_environment(config.value()));
+  }
+  print("the configuration is valid");
+  return ok_status();
+}
+
+void add_daemon(CLI::App& app, ConfigArguments& config, Body& body) {
+  static std::uint64_t stop_after = 0;
+  auto* run = app.add_subcommand("run", "The daemon");
+  config.add_to(*run, /*required=*/true);
+  run->add_option(
+      "--stop-after-images",
+      stop_after,
+      "Drain after so many images trained by this process");
+  run->callback(
+      [&] { body = [&config] { return run_command(config, stop_after); }; });
+
+  static bool no_environment = false;
+  auto* validate = app.add_subcommand(
+      "validate", "Name every mistake of a configuration at once");
+  config.add_to(*validate, /*required=*/true);
+  validate->add_flag(
+      "--no-environment",
+      no_environment,
+      "Look at the file only, not at folders and services");
+  validate->callback([&] {
+    body = [&config] { return validate_command(config, no_environment); };
+  });
+
+  auto* show = app.add_subcommand(
+      "config", "The effective configuration, each value with its origin");
+  config.add_to(*show, /*required=*/false);
+  show->callback([&] {
+    body = [&config]() -> Status {
+      if (const auto loaded = config.load(); !loaded.ok()) {
+        return loaded.error();
+      }
+      print(service::effective_config(config.sources()));
+      return ok_status();
+    };
+  });
+}
+
+void add_demo(CLI::App& app, daemon::DemoOptions& options, Body& body) {
+  auto* demo = app.add_subcommand(
+      "demo", "The whole main job on this machine, with your pictures");
+  demo->add_option("--images", options.images, "A folder or a tar file");
+  demo->add_option("--test", options.test, "Labelled images for kNN");
+  demo->add_option("--preset", options.preset, "model.preset");
+  demo->add_option(
+      "--stop-after-images", options.stop_after_images, "Images to train on");
+  demo->add_option("--data-dir", options.data_dir, "Where everything is kept");
+  demo->add_flag("--fresh", options.fresh, "Forget earlier demos");
+  demo->add_option("--listen", options.listen, "HOST:PORT of the page");
+  demo->callback([&] { body = [&] { return daemon::run_demo(options); }; });
+}
+
+int run(int argc, char** argv) {
+  CLI::App app(
+      "Learns visual features from an endless stream of images.", "swavd");
+  app.set_version_flag("--version", std::string(daemon::version()));
+  app.require_subcommand(1);
+  Body body;
+  ConfigArguments config;
+  daemon::DemoOptions demo;
+  add_daemon(app, config, body);
+  add_demo(app, demo, body);
+  ModelArguments model;
+  add_model_commands(app, model, body);
+  return run_app(app, argc, argv, [&] { return body(); });
+}
+
+}  // namespace
+}  // namespace swavd::bin
+
+int main(int argc, char** argv) {
+  return swavd::bin::run(argc, argv);
+}

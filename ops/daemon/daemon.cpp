@@ -1,0 +1,534 @@
+#include "ops/daemon/daemon.h"
+
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "ingest/streams.h"
+#include "metrics/registry.h"
+#include "ops/base/clock.h"
+#include "ops/base/files.h"
+#include "ops/base/log.h"
+#include "ops/base/sha256.h"
+#include "ops/base/stage.h"
+#include "ops/daemon/options.h"
+#include "ops/daemon/restore.h"
+#include "ops/daemon/snapshot_keeper.h"
+#include "ops/daemon/status_board.h"
+#include "ops/daemon/stream_setup.h"
+#include "ops/daemon/training_loop.h"
+#include "ops/service/http_server.h"
+#include "ops/service/lifecycle.h"
+#include "ops/service/log_config.h"
+#include "state/object_store.h"
+#include "state/snapshot_store.h"
+
+namespace swavd::daemon {
+
+namespace {
+
+using metrics::Id;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// Where snapshots go: the local store, and the remote tier when configured.
+struct Tiers {
+  std::unique_ptr<state::SnapshotStore> local;
+  std::unique_ptr<state::ObjectStore> objects;
+  std::unique_ptr<state::RemoteRun> remote;
+};
+
+std::string local_folder(const service::Config& config) {
+  return config.data_dir + "/snapshots";
+}
+
+Result<Tiers> open_tiers(const service::Config& config) {
+  SWAVD_RETURN_IF_ERROR(make_folders(config.data_dir));
+  Tiers tiers;
+  auto local = state::open_local_store(
+      {local_folder(config), config.snapshot.reserve_bytes});
+  if (!local.ok()) {
+    return local.error();
+  }
+  tiers.local = std::move(local).value();
+  if (!config.object_store.url.empty()) {
+    auto objects = state::open_object_store(config.object_store.url);
+    if (!objects.ok()) {
+      return objects.error();
+    }
+    tiers.objects = std::move(objects).value();
+    tiers.remote = state::open_remote_run(*tiers.objects, config.run);
+  }
+  return tiers;
+}
+
+/// Runs `work` every `period` on a thread of its own until destroyed.
+class Ticker {
+ public:
+  Ticker(const char* name, milliseconds period, std::function<void()> work)
+      : stage_(
+            name,
+            [this, period, work = std::move(work)](
+                const std::stop_token& stop) {
+              const std::stop_callback wake(stop, [this] {
+                const MutexLock lock(mutex_);  // else it could come too early
+                changed_.notify_all();
+              });
+              while (!stop.stop_requested()) {
+                work();
+                const MutexLock lock(mutex_);
+                (void)changed_.wait_for(
+                    mutex_, period, [&stop] { return stop.stop_requested(); });
+              }
+            }) {}
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  Stage stage_;
+};
+
+/// The daemon while it runs: owns every part, in the order of their lives.
+class Daemon {
+ public:
+  Daemon(
+      const service::Config& config,
+      const DaemonOptions& options,
+      Control& control)
+      : config_(config),
+        options_(options),
+        control_(control) {}
+
+  Status run();
+
+ private:
+  Status open();
+  Status restore();
+  void show_restored(const std::vector<ingest::Position>& positions);
+  Status serve();
+  Status serve_admin();
+  Status train();
+  [[nodiscard]] LoopOptions loop_options() const;
+  [[nodiscard]] KeeperOptions keeper_options() const;
+  [[nodiscard]] std::unique_ptr<loader::Loader> start() const;
+  [[nodiscard]] service::HttpHandlers handlers();
+  [[nodiscard]] service::HttpAnswer admin(
+      const std::string& command,
+      const std::string& argument);
+  [[nodiscard]] bool ready(std::string* verbose) const;
+  [[nodiscard]] std::optional<scheduler::CadenceOptions> reload();
+  [[nodiscard]] Progress progress() const;
+  void refresh_gauges();
+  std::unique_ptr<Ticker> watch_lag();
+
+  const service::Config config_;
+  const DaemonOptions& options_;
+  Control& control_;
+  SystemClock clock_;
+  metrics::Registry registry_;
+  service::ServiceManager manager_;
+  std::unique_ptr<StatusBoard> board_;
+  std::unique_ptr<service::HttpServer> page_;
+  std::unique_ptr<service::HttpServer> probes_;
+  std::unique_ptr<service::HttpServer> admin_;
+  Tiers tiers_;
+  std::unique_ptr<trainer::Trainer> trainer_;
+  RunStream stream_;
+  RunState run_;
+  std::uint64_t generation_ = 0;
+  std::unique_ptr<SnapshotKeeper> keeper_;
+};
+
+Status Daemon::open() {
+  auto tiers = open_tiers(config_);
+  if (!tiers.ok()) {
+    return tiers.error();
+  }
+  tiers_ = std::move(tiers).value();
+  auto trainer = make_trainer(config_);
+  if (!trainer.ok()) {
+    return trainer.error();
+  }
+  trainer_ = std::move(trainer).value();
+  board_ = std::make_unique<StatusBoard>(
+      clock_,
+      registry_,
+      config_.run,
+      sha256_hex(as_bytes(config_.lineage_toml)),
+      trainer_->prototypes());
+  registry_.set(Id::kBuildInfo, 1, {version(), config_.model.trainer});
+  return ok_status();
+}
+
+Status Daemon::restore() {
+  board_->set_state(service::State::kRestoring);
+  constexpr seconds kMore{300};
+  manager_.extend_timeout(kMore);
+  const auto start = clock_.steady();
+  auto run = restore_run(
+      *tiers_.local,
+      tiers_.remote.get(),
+      config_.lineage_toml,
+      *trainer_,
+      registry_);
+  if (!run.ok()) {
+    return run.error();
+  }
+  run_ = std::move(run).value();
+  registry_.set(
+      Id::kRestoreDuration,
+      std::chrono::duration<double>(clock_.steady() - start).count());
+  auto generation = claim_generation(
+      *tiers_.local, tiers_.objects.get(), config_.run, run_.generation);
+  if (!generation.ok()) {
+    return generation.error();
+  }
+  generation_ = generation.value();
+  board_->set_generation(generation_);
+  auto stream = open_run_stream(config_, registry_);
+  if (!stream.ok()) {
+    return stream.error();
+  }
+  stream_ = std::move(stream).value();
+  SWAVD_RETURN_IF_ERROR(assign_stream(config_, stream_, run_));
+  const auto positions = run_.progress.positions();
+  board_->positions(positions);
+  // Also on a new run: writers measure how far ahead they are from here.
+  stream_.source->publish_progress(positions);
+  if (!run_.snapshot_id.empty()) {
+    show_restored(positions);
+    log(LogLevel::kInfo,
+        "restored",
+        fmt::format("continuing from snapshot {}", run_.snapshot_id),
+        {{"generation", std::to_string(generation_)}});
+  }
+  return ok_status();
+}
+
+void Daemon::show_restored(const std::vector<ingest::Position>& positions) {
+  board_->snapshot_durable(
+      {run_.snapshot_id, run_.step, run_.created_ms}, positions);
+  StepFigures figures;
+  figures.step = run_.step;
+  for (const ingest::Position& position : positions) {
+    figures.images += position.trained;
+  }
+  figures.smoothed_loss = run_.schedule.smoothed_loss;
+  figures.learning_rate =
+      scheduler::learning_rate(schedule_options(config_), run_.schedule);
+  figures.verdict = run_.verdict;
+  board_->restored(figures);
+}
+
+bool Daemon::ready(std::string* verbose) const {
+  const service::State state = board_->state();
+  const bool serving =
+      state == service::State::kTraining || state == service::State::kPaused;
+  *verbose = fmt::format(
+      "[{}]state {}\n", serving ? '+' : '-', service::to_string(state));
+  return serving;
+}
+
+service::HttpHandlers Daemon::handlers() {
+  service::HttpHandlers handlers;
+  handlers.live = [] { return true; };
+  handlers.ready = [this](std::string* verbose) { return ready(verbose); };
+  handlers.status_json = [this] { return board_->json(); };
+  handlers.before_metrics = [this] { refresh_gauges(); };
+  return handlers;
+}
+
+void Daemon::refresh_gauges() {
+  for (const auto level :
+       {LogLevel::kDebug,
+        LogLevel::kInfo,
+        LogLevel::kWarning,
+        LogLevel::kError}) {
+    constexpr std::array<std::string_view, 4> kNames = {
+        "debug", "info", "warning", "error"};
+    registry_.raise_to(
+        Id::kLogMessages,
+        static_cast<double>(log_lines(level)),
+        {kNames[static_cast<std::size_t>(level)]});
+  }
+  if (const auto free = free_bytes(config_.data_dir); free.ok()) {
+    registry_.set(
+        Id::kStorageFree, static_cast<double>(free.value()), {"data_dir"});
+  }
+}
+
+service::HttpAnswer Daemon::admin(
+    const std::string& command,
+    const std::string& argument) {
+  (void)argument;
+  const std::string type = "application/json";
+  if (command == "status") {
+    return {200, type, board_->json()};
+  }
+  if (command == "pause") {
+    control_.pause();
+  } else if (command == "resume") {
+    control_.resume();
+  } else if (command == "drain") {
+    control_.drain();
+  } else if (command == "snapshot") {
+    control_.snapshot();
+  } else if (command == "reload") {
+    control_.reload();
+  } else {
+    return {404, "text/plain; charset=utf-8", "no such command: " + command};
+  }
+  return {202, type, R"({"accepted":true})"};
+}
+
+Status Daemon::serve() {
+  if (!config_.http.listen.empty()) {
+    auto page = service::start_http_server(
+        config_.http.listen, service::HttpPages::kAll, handlers(), registry_);
+    if (!page.ok()) {
+      return page.error().with_context("[http] listen");
+    }
+    page_ = std::move(page).value();
+  }
+  if (!config_.metrics.listen.empty()) {
+    auto probes = service::start_http_server(
+        config_.metrics.listen,
+        service::HttpPages::kProbesAndMetrics,
+        handlers(),
+        registry_);
+    if (!probes.ok()) {
+      return probes.error().with_context("[metrics] listen");
+    }
+    probes_ = std::move(probes).value();
+  }
+  return serve_admin();
+}
+
+Status Daemon::serve_admin() {
+  auto socket = service::start_admin_socket(
+      config_.admin.socket,
+      [this](const std::string& command, const std::string& argument) {
+        return admin(command, argument);
+      });
+  if (!socket.ok()) {
+    return socket.error().with_context("[admin] socket");
+  }
+  admin_ = std::move(socket).value();
+  return ok_status();
+}
+
+LoopOptions Daemon::loop_options() const {
+  LoopOptions options;
+  options.schedule = schedule_options(config_);
+  options.cadence = cadence_options(config_);
+  options.max_skipped_steps = config_.optimizer.max_skipped_steps;
+  options.embedding_dim = config_.model.head_out;
+  options.run = config_.run;
+  options.generation = generation_;
+  options.stream_id = stream_.id;
+  options.order = config_.loader.order;
+  options.lineage_toml = config_.lineage_toml;
+  options.config_sha256 = sha256_hex(as_bytes(config_.lineage_toml));
+  options.stop_after_images = options_.stop_after_images;
+  return options;
+}
+
+KeeperOptions Daemon::keeper_options() const {
+  KeeperOptions options;
+  options.retention = retention_options(config_);
+  options.run = config_.run;
+  options.local_folder = local_folder(config_);
+  options.upload_every = config_.object_store.every;
+  options.remote_keep_last = config_.object_store.keep_last;
+  options.next_commit = run_.commit + 1;
+  options.parent = run_.snapshot_id;
+  return options;
+}
+
+std::unique_ptr<loader::Loader> Daemon::start() const {
+  loader::LoaderOptions options = loader_options(config_);
+  options.partitions = stream_.partitions;
+  options.first_turn = run_.stream ? run_.stream->turn : 0;
+  options.take_gaps = [gaps = stream_.gaps] {
+    return std::exchange(*gaps, {});
+  };
+  return loader::start_loader(*stream_.source, options, trainer_->allocator());
+}
+
+std::unique_ptr<Ticker> Daemon::watch_lag() {
+  auto url = ingest::parse_stream_url(config_.stream.url);
+  if (!url.ok()) {
+    return nullptr;
+  }
+  ingest::SourceOptions options;
+  options.run = config_.run + ".lag";
+  options.client = config_.stream.client;
+  auto source = ingest::open_source(url.value(), options);
+  if (!source.ok()) {
+    log(LogLevel::kWarning,
+        to_string(source.error().code),
+        "the lag will not be shown: " + source.error().message);
+    return nullptr;
+  }
+  constexpr milliseconds kPeriod{5000};
+  return std::make_unique<Ticker>(
+      "lag",
+      kPeriod,
+      [this,
+       watched = std::shared_ptr<ingest::Source>(std::move(source).value())] {
+        if (const auto bounds = watched->bounds(); bounds.ok()) {
+          board_->bounds(bounds.value());
+        }
+      });
+}
+
+Progress Daemon::progress() const {
+  const StepFigures figures = board_->figures();
+  Progress progress;
+  progress.state = service::to_string(board_->state());
+  progress.step = figures.step;
+  progress.images = figures.images;
+  progress.images_per_second = board_->images_per_second();
+  progress.loss = figures.smoothed_loss;
+  progress.prototypes = trainer_->prototypes();
+  progress.ln_k = progress.prototypes > 0
+                      ? std::log(static_cast<double>(progress.prototypes))
+                      : 0.0;
+  progress.prototypes_used = figures.use.used;
+  progress.learning_rate = figures.learning_rate;
+  progress.snapshot_id = board_->last_snapshot().id;
+  progress.http_port = page_ ? page_->port() : 0;
+  return progress;
+}
+
+std::optional<scheduler::CadenceOptions> Daemon::reload() {
+  if (!options_.reload) {
+    return std::nullopt;
+  }
+  const service::LoadedConfig loaded = options_.reload();
+  if (!loaded.mistakes.empty()) {
+    log(LogLevel::kError,
+        "config",
+        "reload refused, nothing changed: " +
+            service::format_mistakes(loaded.mistakes));
+    return std::nullopt;
+  }
+  service::apply_log_config(loaded.config);
+  keeper_->set_retention(retention_options(loaded.config));
+  log(LogLevel::kInfo,
+      "reloaded",
+      "log and snapshot settings are new; other keys need a restart");
+  return cadence_options(loaded.config);
+}
+
+Status Daemon::train() {
+  keeper_ = std::make_unique<SnapshotKeeper>(
+      clock_,
+      registry_,
+      *tiers_.local,
+      stream_.dead_letters.get(),
+      tiers_.remote.get(),
+      keeper_options(),
+      [this](const DurableSnapshot& snapshot) {
+        board_->snapshot_durable(
+            {snapshot.id, snapshot.step, snapshot.created_ms},
+            snapshot.positions);
+        stream_.source->publish_progress(snapshot.positions);
+      });
+  const auto lag = watch_lag();
+  std::unique_ptr<Ticker> ticker;
+  if (options_.on_progress) {
+    ticker = std::make_unique<Ticker>(
+        "progress", seconds(1), [this] { options_.on_progress(progress()); });
+  }
+  const auto loader = start();
+  manager_.ready("training");
+  board_->set_state(service::State::kTraining);
+  TrainingLoop loop(
+      {clock_,
+       registry_,
+       control_,
+       *board_,
+       manager_,
+       *loader,
+       *trainer_,
+       *keeper_,
+       stream_.dead_letters.get(),
+       [this] { return reload(); },
+       {}},
+      loop_options(),
+      std::move(run_));
+  const Status status = loop.run();
+  loader->close();
+  stream_.source->close();
+  return status;
+}
+
+Status Daemon::run() {
+  SWAVD_RETURN_IF_ERROR(open());
+  SWAVD_RETURN_IF_ERROR(serve());
+  SWAVD_RETURN_IF_ERROR(restore());
+  if (options_.before_training) {
+    SWAVD_RETURN_IF_ERROR(options_.before_training(*trainer_));
+  }
+  SWAVD_RETURN_IF_ERROR(train());
+  if (options_.on_drained) {
+    options_.on_drained(board_->last_snapshot().id);
+  }
+  if (options_.after_training) {
+    SWAVD_RETURN_IF_ERROR(options_.after_training(*trainer_));
+  }
+  return ok_status();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<trainer::Trainer>> make_trainer(
+    const service::Config& config) {
+  if (config.model.trainer == "ledger") {
+    return trainer::make_ledger_trainer();
+  }
+  return trainer::make_torch_trainer(trainer_options(config));
+}
+
+std::string_view version() {
+  return SWAVD_VERSION;
+}
+
+Status run_daemon(
+    const service::Config& config,
+    const DaemonOptions& options,
+    Control& control) {
+  std::unique_ptr<service::Signals> signals;
+  if (options.handle_signals) {
+    signals = std::make_unique<service::Signals>(
+        [&control](service::Request request) {
+          switch (request) {
+            case service::Request::kDrain:
+              control.drain();
+              break;
+            case service::Request::kQuit:
+              control.quit();
+              break;
+            case service::Request::kReload:
+              control.reload();
+              break;
+            case service::Request::kNone:
+              break;
+          }
+        });
+  }
+  Daemon daemon(config, options, control);
+  const Status status = daemon.run();
+  if (!status.ok()) {
+    log(LogLevel::kError,
+        to_string(status.error().code),
+        status.error().message);
+  }
+  return status;
+}
+
+}  // namespace swavd::daemon

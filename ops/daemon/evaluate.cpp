@@ -1,0 +1,386 @@
+#include "ops/daemon/evaluate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "ops/daemon/daemon.h"
+#include "ops/daemon/options.h"
+#include "state/snapshot_ref.h"
+
+namespace swavd::daemon {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::int32_t kPixelSide = 32;
+constexpr double kPercent = 100.0;
+
+void append(trainer::Features& all, const trainer::Features& more) {
+  all.dim = more.dim;
+  all.rows += more.rows;
+  all.values.insert(all.values.end(), more.values.begin(), more.values.end());
+}
+
+void append_names(EmbeddedImages& out, const loader::Batch& batch) {
+  for (const loader::Slot& slot : batch.slots) {
+    out.names.push_back(slot.name);
+    out.labels.push_back(slot.label);
+  }
+  for (const loader::Rejected& rejected : batch.rejected) {
+    out.rejected.push_back(fmt::format(
+        "{}: {}",
+        ingest::find_header(rejected.record.headers, "name"),
+        to_string(rejected.rejection.reason)));
+  }
+}
+
+Status need_images(const EmbeddedImages& images, const std::string& path) {
+  if (images.features.rows > 0) {
+    return ok_status();
+  }
+  return Error{
+      ErrorCode::kInvalidArgument,
+      fmt::format(
+          "not one image under {} decodes ({} files were tried)",
+          path,
+          images.rejected.size())};
+}
+
+/// Pixels of centre crops as features: what a model must beat.
+Result<EmbeddedImages> embed_pixels(
+    const service::Config& config,
+    const std::string& path,
+    const ingest::PathSourceOptions& which) {
+  loader::LoaderOptions options = center_loader_options(config);
+  options.center_resize = kPixelSide;
+  options.crops = {{.count = 1, .size = kPixelSide}};
+  EmbeddedImages out;
+  SWAVD_RETURN_IF_ERROR(for_each_batch(
+      path,
+      which,
+      options,
+      loader::host_allocator(),
+      [&out](const loader::Batch& batch) {
+        trainer::Features pixels;
+        pixels.rows = batch.images;
+        pixels.dim = std::int64_t{kPixelSide} * kPixelSide * 3;
+        const float* data = batch.groups[0].data.get();
+        pixels.values.assign(data, data + pixels.rows * pixels.dim);
+        append(out.features, pixels);
+        append_names(out, batch);
+        return ok_status();
+      }));
+  SWAVD_RETURN_IF_ERROR(need_images(out, path));
+  return out;
+}
+
+/// Class numbers for label texts; a label not in the bank gets -1, which no
+/// vote can equal.
+struct Classes {
+  std::map<std::string, std::int32_t> numbers;
+
+  std::vector<std::int32_t> learn(const std::vector<std::string>& labels) {
+    std::vector<std::int32_t> out;
+    for (const std::string& label : labels) {
+      const auto next = static_cast<std::int32_t>(numbers.size());
+      out.push_back(numbers.emplace(label, next).first->second);
+    }
+    return out;
+  }
+
+  [[nodiscard]] std::vector<std::int32_t> look_up(
+      const std::vector<std::string>& labels) const {
+    std::vector<std::int32_t> out;
+    for (const std::string& label : labels) {
+      const auto found = numbers.find(label);
+      out.push_back(found == numbers.end() ? -1 : found->second);
+    }
+    return out;
+  }
+};
+
+Result<trainer::Accuracy> classify(
+    const EmbeddedImages& bank,
+    const EmbeddedImages& queries,
+    const trainer::KnnOptions& options) {
+  Classes classes;
+  const auto bank_labels = classes.learn(bank.labels);
+  return trainer::knn(
+      bank.features,
+      bank_labels,
+      queries.features,
+      classes.look_up(queries.labels),
+      options);
+}
+
+std::uint64_t count_classes(const std::vector<std::string>& labels) {
+  Classes classes;
+  (void)classes.learn(labels);
+  return classes.numbers.size();
+}
+
+/// How the images of a kNN evaluation become features.
+using Embed = std::function<Result<EmbeddedImages>(
+    const std::string& path,
+    const ingest::PathSourceOptions& which)>;
+
+struct BankAndQueries {
+  EmbeddedImages bank;
+  EmbeddedImages queries;
+};
+
+void move_row(EmbeddedImages& to, const EmbeddedImages& from, std::size_t row) {
+  const auto dim = static_cast<std::size_t>(from.features.dim);
+  const auto begin =
+      from.features.values.begin() + static_cast<std::ptrdiff_t>(row * dim);
+  to.features.dim = from.features.dim;
+  ++to.features.rows;
+  to.features.values.insert(
+      to.features.values.end(), begin, begin + from.features.dim);
+  to.names.push_back(from.names[row]);
+  to.labels.push_back(from.labels[row]);
+}
+
+Result<BankAndQueries> split_every(const Embed& embed, const KnnQuery& query) {
+  auto all = embed(query.train, {});
+  if (!all.ok()) {
+    return all.error();
+  }
+  BankAndQueries split;
+  for (std::size_t row = 0; row < all.value().names.size(); ++row) {
+    const bool is_query = row % query.every == query.every - 1;
+    EmbeddedImages& side = is_query ? split.queries : split.bank;
+    const std::uint64_t most = is_query ? query.queries : query.bank;
+    if (most == 0 || side.names.size() < most) {
+      move_row(side, all.value(), row);
+    }
+  }
+  return split;
+}
+
+Result<BankAndQueries> bank_and_queries(
+    const Embed& embed,
+    const KnnQuery& query) {
+  if (query.test.empty() && query.every > 1) {
+    return split_every(embed, query);
+  }
+  if (query.test.empty() && query.hold_out == 0) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "kNN needs --test PATH, or --hold-out N to take the last N images of "
+        "--train, or --every N to take every N-th"};
+  }
+  ingest::PathSourceOptions bank;
+  ingest::PathSourceOptions queries;
+  bank.limit = query.bank;
+  queries.limit = query.queries;
+  if (query.test.empty()) {
+    bank.drop_last = query.hold_out;
+    queries.take_last = query.hold_out;
+  }
+  auto bank_images = embed(query.train, bank);
+  if (!bank_images.ok()) {
+    return bank_images.error();
+  }
+  auto query_images =
+      embed(query.test.empty() ? query.train : query.test, queries);
+  if (!query_images.ok()) {
+    return query_images.error();
+  }
+  return BankAndQueries{
+      std::move(bank_images).value(), std::move(query_images).value()};
+}
+
+}  // namespace
+
+Result<LoadedModel> load_model(std::string_view ref, ModelUse use) {
+  auto opened = state::open_snapshot(ref);
+  if (!opened.ok()) {
+    return opened.error();
+  }
+  state::SnapshotReader& reader = *opened.value().reader;
+  auto config = service::parse_lineage(reader.manifest().config_toml);
+  if (!config.ok()) {
+    return config.error().with_context("snapshot " + reader.id());
+  }
+  LoadedModel model;
+  model.config = std::move(config).value();
+  model.snapshot_id = reader.id();
+  auto trainer = make_trainer(model.config);
+  if (!trainer.ok()) {
+    return trainer.error();
+  }
+  model.trainer = std::move(trainer).value();
+  SWAVD_RETURN_IF_ERROR(
+      use == ModelUse::kTrain ? model.trainer->restore(reader)
+                              : model.trainer->restore_model(reader));
+  return model;
+}
+
+Status for_each_batch(
+    const std::string& path,
+    const ingest::PathSourceOptions& which,
+    const loader::LoaderOptions& options,
+    const loader::BufferAllocator& allocator,
+    const std::function<Status(const loader::Batch&)>& visit) {
+  auto source = ingest::open_path_source(path, which);
+  if (!source.ok()) {
+    return source.error();
+  }
+  auto bounds = source.value()->bounds();
+  if (!bounds.ok()) {
+    return bounds.error();
+  }
+  ingest::StreamProgress progress;
+  for (const ingest::PartitionBounds& bound : bounds.value()) {
+    progress.begin(source.value()->topic(), bound.partition, bound.begin);
+  }
+  SWAVD_RETURN_IF_ERROR(source.value()->assign(progress.positions()));
+  const auto loader = loader::start_loader(*source.value(), options, allocator);
+  while (true) {
+    constexpr milliseconds kWait{1000};
+    auto next = loader->next(kWait);
+    if (!next.ok()) {
+      return next.error();
+    }
+    if (next.value().state == loader::NextState::kEnd) {
+      return ok_status();
+    }
+    if (next.value().state == loader::NextState::kBatch) {
+      SWAVD_RETURN_IF_ERROR(visit(*next.value().batch));
+    }
+  }
+}
+
+Result<EmbeddedImages> embed_images(
+    trainer::Trainer& trainer,
+    const service::Config& config,
+    const std::string& path,
+    const ingest::PathSourceOptions& which,
+    const ImageProgress& progress) {
+  EmbeddedImages out;
+  SWAVD_RETURN_IF_ERROR(for_each_batch(
+      path,
+      which,
+      center_loader_options(config),
+      trainer.allocator(),
+      [&](const loader::Batch& batch) -> Status {
+        append_names(out, batch);
+        if (batch.images == 0) {
+          return ok_status();
+        }
+        auto features = trainer.embed(batch);
+        if (!features.ok()) {
+          return features.error();
+        }
+        append(out.features, features.value());
+        if (progress) {
+          progress(out.names.size());
+        }
+        return ok_status();
+      }));
+  SWAVD_RETURN_IF_ERROR(need_images(out, path));
+  return out;
+}
+
+Result<ViewsReport> eval_views(
+    trainer::Trainer& trainer,
+    const service::Config& config,
+    const std::string& path,
+    std::uint64_t limit,
+    const ImageProgress& progress) {
+  loader::LoaderOptions options = loader_options(config);
+  options.order = loader::Order::kArrival;
+  options.drop_incomplete = false;
+  options.seed = 0;  // the views stay the same whatever the run's seed is
+  options.crops.resize(1);
+  options.crops[0].count = 2;
+  trainer::Features first;
+  trainer::Features second;
+  ingest::PathSourceOptions which;
+  which.limit = limit;
+  SWAVD_RETURN_IF_ERROR(for_each_batch(
+      path,
+      which,
+      options,
+      trainer.allocator(),
+      [&](const loader::Batch& batch) -> Status {
+        if (batch.images == 0) {
+          return ok_status();
+        }
+        auto both = trainer.embed(batch);
+        if (!both.ok()) {
+          return both.error();
+        }
+        trainer::Features& rows = both.value();
+        trainer::Features half;
+        half.rows = batch.images;
+        half.dim = rows.dim;
+        const auto middle = rows.values.begin() + half.rows * half.dim;
+        half.values.assign(rows.values.begin(), middle);
+        append(first, half);
+        half.values.assign(middle, rows.values.end());
+        append(second, half);
+        if (progress) {
+          progress(static_cast<std::uint64_t>(first.rows));
+        }
+        return ok_status();
+      }));
+  auto hits = trainer::view_retrieval(first, second);
+  if (!hits.ok()) {
+    return hits.error();
+  }
+  ViewsReport report;
+  report.hits = std::move(hits).value();
+  const auto n = static_cast<double>(report.hits.size());
+  const auto right = static_cast<double>(
+      std::count(report.hits.begin(), report.hits.end(), 1));
+  const double share = right / n;
+  report.top1 = kPercent * share;
+  report.standard_error = kPercent * std::sqrt(share * (1 - share) / n);
+  return report;
+}
+
+Result<KnnReport> eval_knn(
+    trainer::Trainer& trainer,
+    const service::Config& config,
+    const KnnQuery& query,
+    const ImageProgress& progress) {
+  auto features = bank_and_queries(
+      [&](const std::string& path, const ingest::PathSourceOptions& which) {
+        return embed_images(trainer, config, path, which, progress);
+      },
+      query);
+  if (!features.ok()) {
+    return features.error();
+  }
+  auto model =
+      classify(features.value().bank, features.value().queries, query.knn);
+  if (!model.ok()) {
+    return model.error();
+  }
+  auto pixels = bank_and_queries(
+      [&](const std::string& path, const ingest::PathSourceOptions& which) {
+        return embed_pixels(config, path, which);
+      },
+      query);
+  if (!pixels.ok()) {
+    return pixels.error();
+  }
+  auto raw = classify(pixels.value().bank, pixels.value().queries, query.knn);
+  if (!raw.ok()) {
+    return raw.error();
+  }
+  return KnnReport{
+      model.value(),
+      raw.value(),
+      features.value().bank.names.size(),
+      count_classes(features.value().bank.labels)};
+}
+
+}  // namespace swavd::daemon

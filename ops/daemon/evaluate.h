@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dedup_free_loader/loader.h"
+#include "ingest/paths.h"
+#include "ops/base/result.h"
+#include "ops/service/config.h"
+#include "trainer/evaluation.h"
+#include "trainer/trainer.h"
+
+namespace swavd::daemon {
+
+/// A snapshot brought to life for evaluation.
+struct LoadedModel {
+  service::Config config;  ///< the model-relevant sections of the snapshot
+  std::unique_ptr<trainer::Trainer> trainer;
+  std::string snapshot_id;
+};
+
+/// What a model is wanted for: features need only the published trunk, so a
+/// folder pulled without the state will do.
+enum class ModelUse { kEmbed, kTrain };
+
+/// Opens REF and restores its trainer. Errors: kNotFound, kCorruption, those
+/// of `make_trainer`.
+[[nodiscard]] Result<LoadedModel> load_model(
+    std::string_view ref,
+    ModelUse use);
+
+/// Told how many images are done; for progress bars. May be empty.
+using ImageProgress = std::function<void(std::uint64_t images)>;
+
+/// Features of the centre crops of the images of a PATH.
+struct EmbeddedImages {
+  trainer::Features features;
+  std::vector<std::string> names;     ///< [rows]
+  std::vector<std::string> labels;    ///< [rows], first folder of the name
+  std::vector<std::string> rejected;  ///< names of what does not decode
+};
+
+/// Errors: those of the path and of the trainer; kInvalidArgument when not
+/// one image decodes.
+[[nodiscard]] Result<EmbeddedImages> embed_images(
+    trainer::Trainer& trainer,
+    const service::Config& config,
+    const std::string& path,
+    const ingest::PathSourceOptions& which,
+    const ImageProgress& progress);
+
+/// View retrieval, without labels.
+struct ViewsReport {
+  std::vector<std::uint8_t> hits;  ///< [images], 1: found its other view
+  double top1 = 0;                 ///< percent
+  double standard_error = 0;       ///< percent
+};
+
+/// Two random views of each image, drawn as the training crops of the first
+/// group are, from the image's place in PATH and a seed that does not change:
+/// two calls on the same images can be compared pair by pair.
+[[nodiscard]] Result<ViewsReport> eval_views(
+    trainer::Trainer& trainer,
+    const service::Config& config,
+    const std::string& path,
+    std::uint64_t limit,
+    const ImageProgress& progress);
+
+struct KnnQuery {
+  std::string train;
+  std::string test;  ///< empty: part of `train`, by one of the next two
+  std::uint64_t hold_out = 0;  ///< the last so many images are the queries
+  std::uint64_t every = 0;     ///< every so-manieth image is a query
+  std::uint64_t bank = 0;      ///< at most so many of the train; 0: all
+  std::uint64_t queries = 0;   ///< at most so many of the test; 0: all
+  trainer::KnnOptions knn;
+};
+
+struct KnnReport {
+  trainer::Accuracy model;
+  trainer::Accuracy pixels;  ///< the same on raw 32x32 pixels
+  std::uint64_t bank = 0;
+  std::uint64_t classes = 0;
+};
+
+[[nodiscard]] Result<KnnReport> eval_knn(
+    trainer::Trainer& trainer,
+    const service::Config& config,
+    const KnnQuery& query,
+    const ImageProgress& progress);
+
+/// Runs `visit` over all batches a PATH gives with these loader options.
+[[nodiscard]] Status for_each_batch(
+    const std::string& path,
+    const ingest::PathSourceOptions& which,
+    const loader::LoaderOptions& options,
+    const loader::BufferAllocator& allocator,
+    const std::function<Status(const loader::Batch&)>& visit);
+
+}  // namespace swavd::daemon

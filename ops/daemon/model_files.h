@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+
+#include "ops/base/result.h"
+#include "ops/daemon/evaluate.h"
+#include "ops/service/config.h"
+
+namespace swavd::daemon {
+
+/// `swavd embed`: writes tensor `features` [N, D] float32; metadata `paths`
+/// is a JSON array of the N names, `snapshot` the id. Errors: kIo.
+[[nodiscard]] Status write_features(
+    const EmbeddedImages& images,
+    const std::string& snapshot_id,
+    const std::string& file);
+
+/// `swavd init`: a snapshot of step 0 in `folder`. Gives its id.
+[[nodiscard]] Result<std::string> init_snapshot(
+    const service::Config& config,
+    const std::string& folder);
+
+/// `swavd replay-step`: restores `ref`, takes one training step on the crops
+/// of a safetensors file (crop.0 … crop.N, [B, 3, H, W] float32, normalised)
+/// and writes the result as a snapshot into `folder`. Gives
+/// {"loss":…,"grad_norm":…,"learning_rate":…}. Errors: those of `load_model`;
+/// kInvalidArgument naming the crop that does not fit; kIo.
+[[nodiscard]] Result<std::string> replay_step(
+    const std::string& ref,
+    const std::string& crops_file,
+    const std::string& folder);
+
+}  // namespace swavd::daemon

@@ -1,0 +1,151 @@
+#include "ops/daemon/options.h"
+
+#include <algorithm>
+#include <thread>
+
+namespace swavd::daemon {
+
+namespace {
+
+std::array<double, 3> three(const std::vector<double>& values) {
+  return {values[0], values[1], values[2]};
+}
+
+std::int32_t narrow(std::int64_t value) {
+  return static_cast<std::int32_t>(value);
+}
+
+loader::AugmentOptions augment_options(const service::LoaderConfig& config) {
+  loader::AugmentOptions augment;
+  augment.flip_probability = config.flip_probability;
+  augment.jitter_probability = config.jitter_probability;
+  augment.jitter_strength = config.jitter_strength;
+  augment.gray_probability = config.gray_probability;
+  augment.blur_probability = config.blur_probability;
+  augment.blur_sigma_min = config.blur_sigma_min;
+  augment.blur_sigma_max = config.blur_sigma_max;
+  augment.mean = three(config.mean);
+  augment.std = three(config.std);
+  return augment;
+}
+
+}  // namespace
+
+trainer::TrainerOptions trainer_options(const service::Config& config) {
+  trainer::TrainerOptions options;
+  options.seed = config.model.seed;
+  options.trunk.depth = narrow(config.model.depth);
+  options.trunk.w0 = narrow(config.model.w0);
+  options.trunk.wa = config.model.wa;
+  options.trunk.wm = config.model.wm;
+  options.trunk.group_width = narrow(config.model.group_width);
+  options.trunk.se_ratio = config.model.se_ratio;
+  options.trunk.stem_width = narrow(config.model.stem_width);
+  options.head.hidden = config.model.head_hidden;
+  options.head.out = config.model.head_out;
+  options.head.batch_norm = config.model.head_batch_norm;
+  options.head.prototypes = config.swav.prototypes;
+  options.swav.temperature = config.swav.temperature;
+  options.swav.epsilon = config.swav.epsilon;
+  options.swav.sinkhorn_iterations = narrow(config.swav.sinkhorn_iterations);
+  options.swav.freeze_prototypes_steps =
+      static_cast<std::uint64_t>(config.swav.freeze_prototypes_steps);
+  options.optimizer.momentum = config.optimizer.momentum;
+  options.optimizer.weight_decay = config.optimizer.weight_decay;
+  options.optimizer.trust = config.optimizer.trust;
+  options.precision = config.precision.compute == "bf16"
+                          ? trainer::Precision::kBfloat16
+                          : trainer::Precision::kFloat32;
+  options.threads = narrow(config.precision.threads);
+  options.eval_resize = narrow(config.loader.eval_resize);
+  options.eval_size = narrow(config.loader.eval_size);
+  options.mean = three(config.loader.mean);
+  options.std = three(config.loader.std);
+  return options;
+}
+
+std::int32_t loader_workers(const service::Config& config) {
+  if (config.loader.workers > 0) {
+    return narrow(config.loader.workers);
+  }
+  const auto cores =
+      static_cast<std::int32_t>(std::thread::hardware_concurrency());
+  return std::max(1, cores / 2);
+}
+
+loader::LoaderOptions loader_options(const service::Config& config) {
+  loader::LoaderOptions options;
+  options.seed = config.model.seed;
+  options.batch_images = narrow(config.loader.batch_images);
+  options.workers = loader_workers(config);
+  options.prefetch_batches = narrow(config.loader.prefetch_batches);
+  // Enough for every worker to have a next record, few enough that their
+  // payloads stay a small part of memory.
+  constexpr std::int32_t kRecordsPerWorker = 8;
+  options.inflight_records = kRecordsPerWorker * options.workers;
+  options.order = config.loader.order == "round_robin"
+                      ? loader::Order::kRoundRobin
+                      : loader::Order::kArrival;
+  if (config.model.trainer == "ledger") {
+    // Nothing looks at the pixels: one small crop keeps the path the same.
+    options.crops = {{.count = 1, .size = 8, .scale_min = 1, .scale_max = 1}};
+  } else {
+    for (const service::CropConfig& crop : config.loader.crops) {
+      options.crops.push_back(
+          {narrow(crop.count),
+           narrow(crop.size),
+           crop.scale_min,
+           crop.scale_max});
+    }
+  }
+  options.augment = augment_options(config.loader);
+  options.limits.max_bytes = config.stream.max_record_bytes;
+  options.limits.max_pixels = config.loader.max_pixels;
+  options.niceness = narrow(config.loader.niceness);
+  return options;
+}
+
+loader::LoaderOptions center_loader_options(const service::Config& config) {
+  loader::LoaderOptions options = loader_options(config);
+  options.center = true;
+  options.center_resize = narrow(config.loader.eval_resize);
+  options.crops = {{.count = 1, .size = narrow(config.loader.eval_size)}};
+  options.drop_incomplete = false;
+  options.order = loader::Order::kArrival;
+  return options;
+}
+
+scheduler::ScheduleOptions schedule_options(const service::Config& config) {
+  const service::ScheduleConfig& from = config.schedule;
+  scheduler::ScheduleOptions options;
+  if (from.kind == "cosine") {
+    options.kind = scheduler::ScheduleKind::kCosine;
+  } else if (from.kind == "constant") {
+    options.kind = scheduler::ScheduleKind::kConstant;
+  }
+  options.learning_rate = from.learning_rate;
+  options.warmup_start = from.warmup_start;
+  options.warmup_images = from.warmup_images;
+  options.min_improvement = from.min_improvement;
+  options.patience_images = from.patience_images;
+  options.cooldown_images = from.cooldown_images;
+  options.floor = from.floor;
+  options.total_images = from.total_images;
+  options.end_learning_rate = from.end_learning_rate;
+  options.cosine = from.cosine == "fixed" ? scheduler::CosineVariant::kFixed
+                                          : scheduler::CosineVariant::kRescaled;
+  return options;
+}
+
+scheduler::CadenceOptions cadence_options(const service::Config& config) {
+  constexpr std::uint64_t kMsPerSecond = 1000;
+  return {
+      config.snapshot.every_steps,
+      config.snapshot.every_seconds * kMsPerSecond};
+}
+
+scheduler::RetentionOptions retention_options(const service::Config& config) {
+  return {config.snapshot.keep_last, config.snapshot.keep_every};
+}
+
+}  // namespace swavd::daemon

@@ -1,0 +1,311 @@
+#include "ops/daemon/snapshot_keeper.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "ops/base/log.h"
+
+namespace swavd::daemon {
+
+namespace {
+
+using metrics::Id;
+using std::chrono::milliseconds;
+
+constexpr std::size_t kUploadQueue = 64;
+constexpr milliseconds kDeadLetterTimeout{30'000};
+constexpr milliseconds kUploadRetryFirst{1'000};
+constexpr milliseconds kUploadRetryCap{60'000};
+
+double seconds_since(
+    const Clock& clock,
+    std::chrono::steady_clock::time_point since) {
+  return std::chrono::duration<double>(clock.steady() - since).count();
+}
+
+std::uint64_t total_bytes(const state::Manifest& manifest) {
+  std::uint64_t bytes = 0;
+  for (const state::FileEntry& file : manifest.files) {
+    bytes += file.bytes;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+SnapshotKeeper::SnapshotKeeper(
+    const Clock& clock,
+    metrics::Registry& registry,
+    state::SnapshotStore& store,
+    ingest::Sink* dead_letters,
+    state::RemoteRun* remote,
+    KeeperOptions options,
+    std::function<void(const DurableSnapshot&)> on_durable)
+    : clock_(clock),
+      registry_(registry),
+      store_(store),
+      dead_letters_(dead_letters),
+      remote_(remote),
+      options_(std::move(options)),
+      on_durable_(std::move(on_durable)),
+      uploads_(kUploadQueue),
+      retention_(options_.retention),
+      committer_(
+          "snapshot-commit",
+          [this](const std::stop_token&) { commit_loop(); }),
+      uploader_("snapshot-upload", [this](const std::stop_token& stop) {
+        upload_loop(stop);
+      }) {}
+
+SnapshotKeeper::~SnapshotKeeper() {
+  jobs_.close();
+  committer_.join();
+  uploader_.request_stop();
+  uploads_.close();
+  uploader_.join();
+}
+
+bool SnapshotKeeper::idle() const {
+  const MutexLock lock(mutex_);
+  return !busy_;
+}
+
+void SnapshotKeeper::submit(SnapshotJob job) {
+  {
+    const MutexLock lock(mutex_);
+    SWAVD_CHECK(!busy_);
+    busy_ = true;
+  }
+  (void)jobs_.push(std::move(job));
+}
+
+void SnapshotKeeper::wait_idle() {
+  const MutexLock lock(mutex_);
+  changed_.wait(mutex_, [this]() SWAVD_REQUIRES(mutex_) { return !busy_; });
+}
+
+bool SnapshotKeeper::wait_uploaded(milliseconds timeout) {
+  const MutexLock lock(mutex_);
+  return changed_.wait_for(mutex_, timeout, [this]() SWAVD_REQUIRES(mutex_) {
+    return pending_.empty();
+  });
+}
+
+std::optional<Error> SnapshotKeeper::fatal() const {
+  const MutexLock lock(mutex_);
+  return fatal_;
+}
+
+void SnapshotKeeper::set_fatal(Error error) {
+  const MutexLock lock(mutex_);
+  if (!fatal_) {
+    fatal_ = std::move(error);
+  }
+}
+
+void SnapshotKeeper::set_retention(
+    const scheduler::RetentionOptions& retention) {
+  const MutexLock lock(mutex_);
+  retention_ = retention;
+}
+
+void SnapshotKeeper::commit_loop() {
+  while (auto job = jobs_.pop()) {
+    commit(std::move(*job));
+    {
+      const MutexLock lock(mutex_);
+      busy_ = false;
+    }
+    changed_.notify_all();
+  }
+}
+
+void SnapshotKeeper::failed(const char* tier, const Error& error) {
+  registry_.add(Id::kSnapshotFailures, 1, {tier, to_string(error.code)});
+  log(LogLevel::kError,
+      to_string(error.code),
+      fmt::format("snapshot ({} tier): {}", tier, error.message));
+}
+
+void SnapshotKeeper::commit(SnapshotJob job) {
+  registry_.add(Id::kSnapshotAttempts, 1, {"local"});
+  if (dead_letters_ != nullptr) {
+    if (const auto flushed = dead_letters_->flush(kDeadLetterTimeout);
+        !flushed.ok()) {
+      registry_.add(
+          Id::kDeadLetterFailures, 1, {to_string(flushed.error().code)});
+      failed("local", flushed.error().with_context("dead letters"));
+      return;  // the position must not pass records that nobody has
+    }
+  }
+  job.manifest.commit = options_.next_commit;
+  job.manifest.parent = options_.parent;
+  const auto committed = store_.commit(job.manifest, job.state);
+  if (!committed.ok()) {
+    failed("local", committed.error());
+    if (committed.error().code != ErrorCode::kExhausted) {
+      set_fatal(committed.error().with_context(
+          "the outcome of a commit is unknown; a restart decides"));
+    }
+    return;
+  }
+  const std::string& id = committed.value();
+  ++options_.next_commit;
+  options_.parent = id;
+  registry_.observe(
+      Id::kSnapshotDuration, seconds_since(clock_, job.frozen_at), {"local"});
+  registry_.set(
+      Id::kSnapshotLast,
+      static_cast<double>(clock_.unix_ms()) / 1000.0,
+      {"local"});
+  registry_.set(
+      Id::kSnapshotLastStep, static_cast<double>(job.state.step), {"local"});
+  log(LogLevel::kInfo,
+      "snapshot_committed",
+      fmt::format("snapshot {} is durable", id),
+      {{"step", std::to_string(job.state.step)}});
+  on_durable_(
+      {id, job.state.step, job.manifest.created_ms, std::move(job.positions)});
+  if (remote_ != nullptr &&
+      job.manifest.commit % static_cast<std::uint64_t>(options_.upload_every) ==
+          0) {
+    std::string pending = id;
+    const MutexLock lock(mutex_);
+    if (uploads_.try_push(pending)) {
+      pending_.insert(id);
+      registry_.set(Id::kUploadsPending, static_cast<double>(pending_.size()));
+    } else {
+      registry_.add(Id::kSnapshotFailures, 1, {"object", "queue_full"});
+      log(LogLevel::kWarning,
+          "queue_full",
+          fmt::format("snapshot {} is not uploaded: too many wait", id));
+    }
+  }
+  apply_retention();
+}
+
+void SnapshotKeeper::apply_retention() {
+  auto list = store_.list();
+  if (!list.ok()) {
+    failed("local", list.error().with_context("retention"));
+    return;
+  }
+  std::vector<scheduler::Retained> all;
+  std::uint64_t newest_bytes = 0;
+  for (const state::SnapshotInfo& info : list.value()) {
+    all.push_back({info.id, info.commit});
+    newest_bytes = info.bytes;
+  }
+  registry_.set(
+      Id::kSnapshotBytes, static_cast<double>(newest_bytes), {"local"});
+  auto pins = store_.pinned();
+  if (!pins.ok()) {
+    failed("local", pins.error().with_context("retention"));
+    return;
+  }
+  std::set<std::string> protect(pins.value().begin(), pins.value().end());
+  scheduler::RetentionOptions retention;
+  {
+    const MutexLock lock(mutex_);
+    protect.insert(pending_.begin(), pending_.end());
+    retention = retention_;
+  }
+  std::size_t dropped = 0;
+  for (const std::string& id : to_drop(retention, all, protect)) {
+    if (const auto drop = store_.drop(id); !drop.ok()) {
+      failed("local", drop.error().with_context("drop " + id));
+      return;
+    }
+    ++dropped;
+  }
+  registry_.set(
+      Id::kSnapshotRetained,
+      static_cast<double>(all.size() - dropped),
+      {"local"});
+}
+
+void SnapshotKeeper::upload_loop(const std::stop_token& stop) {
+  while (auto id = uploads_.pop()) {
+    milliseconds pause = kUploadRetryFirst;
+    while (!stop.stop_requested()) {
+      const auto uploaded = upload(*id);
+      if (uploaded.ok()) {
+        break;
+      }
+      failed("object", uploaded.error().with_context("upload " + *id));
+      if (uploaded.error().code == ErrorCode::kFenced) {
+        set_fatal(uploaded.error());
+        break;
+      }
+      // Wakes early when the keeper goes away.
+      const MutexLock lock(mutex_);
+      std::condition_variable_any retry;
+      (void)retry.wait_for(mutex_, stop, pause, [] { return false; });
+      pause = std::min(2 * pause, kUploadRetryCap);
+    }
+    {
+      const MutexLock lock(mutex_);
+      pending_.erase(*id);
+      registry_.set(Id::kUploadsPending, static_cast<double>(pending_.size()));
+    }
+    changed_.notify_all();
+  }
+}
+
+Status SnapshotKeeper::upload(const std::string& id) {
+  registry_.add(Id::kSnapshotAttempts, 1, {"object"});
+  const auto start = clock_.steady();
+  auto catalog = state::open_local_catalog(options_.local_folder);
+  if (!catalog.ok()) {
+    return catalog.error();
+  }
+  auto reader = catalog.value()->open(id);
+  if (!reader.ok()) {
+    return reader.error();
+  }
+  SWAVD_RETURN_IF_ERROR(remote_->upload(*reader.value()));
+  registry_.observe(
+      Id::kSnapshotDuration, seconds_since(clock_, start), {"object"});
+  registry_.set(
+      Id::kSnapshotLast,
+      static_cast<double>(clock_.unix_ms()) / 1000.0,
+      {"object"});
+  registry_.set(
+      Id::kSnapshotLastStep,
+      static_cast<double>(reader.value()->manifest().step),
+      {"object"});
+  registry_.set(
+      Id::kSnapshotBytes,
+      static_cast<double>(total_bytes(reader.value()->manifest())),
+      {"object"});
+  drop_remote();
+  return ok_status();
+}
+
+void SnapshotKeeper::drop_remote() {
+  auto list = remote_->list();
+  if (!list.ok()) {
+    failed("object", list.error().with_context("retention"));
+    return;
+  }
+  std::vector<scheduler::Retained> all;
+  for (const state::SnapshotInfo& info : list.value()) {
+    all.push_back({info.id, info.commit});
+  }
+  scheduler::RetentionOptions keep;
+  keep.keep_last = options_.remote_keep_last;
+  const auto drop = to_drop(keep, all, {});
+  for (const std::string& id : drop) {
+    if (const auto dropped = remote_->drop(id); !dropped.ok()) {
+      failed("object", dropped.error().with_context("drop " + id));
+      return;
+    }
+  }
+  registry_.set(
+      Id::kSnapshotRetained,
+      static_cast<double>(all.size() - drop.size()),
+      {"object"});
+}
+
+}  // namespace swavd::daemon

@@ -1,0 +1,118 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "ingest/position.h"
+#include "ingest/sink.h"
+#include "metrics/registry.h"
+#include "ops/base/bounded_queue.h"
+#include "ops/base/clock.h"
+#include "ops/base/mutex.h"
+#include "ops/base/stage.h"
+#include "scheduler/snapshots.h"
+#include "state/object_store.h"
+#include "state/snapshot_store.h"
+
+namespace swavd::daemon {
+
+/// A frozen state on its way to the disk.
+struct SnapshotJob {
+  state::Manifest manifest;  ///< commit and parent are filled in here
+  state::FrozenState state;
+  std::vector<ingest::Position> positions;
+  std::chrono::steady_clock::time_point frozen_at;
+};
+
+/// A snapshot that is durable now.
+struct DurableSnapshot {
+  std::string id;
+  std::uint64_t step = 0;
+  std::int64_t created_ms = 0;
+  std::vector<ingest::Position> positions;
+};
+
+struct KeeperOptions {
+  scheduler::RetentionOptions retention;
+  std::string run = "main";
+  std::string local_folder;       ///< read by the uploader
+  std::int64_t upload_every = 1;  ///< commits
+  std::int64_t remote_keep_last = 20;
+  std::uint64_t next_commit = 1;
+  std::string parent;  ///< id of the snapshot the run continues from
+};
+
+/// Writes snapshots on one thread and uploads them on another, so that the
+/// training thread only ever copies memory. All system calls of a commit
+/// happen on the thread "snapshot-commit".
+class SnapshotKeeper {
+ public:
+  /// `store` must outlive the keeper. `dead_letters` may be nullptr: else a
+  /// commit waits until the dead letters before it are acknowledged.
+  /// `remote` may be nullptr. `on_durable` runs on the commit thread.
+  SnapshotKeeper(
+      const Clock& clock,
+      metrics::Registry& registry,
+      state::SnapshotStore& store,
+      ingest::Sink* dead_letters,
+      state::RemoteRun* remote,
+      KeeperOptions options,
+      std::function<void(const DurableSnapshot&)> on_durable);
+  SnapshotKeeper(const SnapshotKeeper&) = delete;
+  SnapshotKeeper& operator=(const SnapshotKeeper&) = delete;
+  ~SnapshotKeeper();
+
+  /// Is the commit thread free? If not, a freeze that is due is postponed.
+  [[nodiscard]] bool idle() const;
+
+  /// Hands a job over; call only when `idle`.
+  void submit(SnapshotJob job);
+
+  /// Waits until the last submitted job is committed or has failed.
+  void wait_idle();
+
+  /// Waits until all uploads are done or `timeout` has passed.
+  [[nodiscard]] bool wait_uploaded(std::chrono::milliseconds timeout);
+
+  /// The error that must end the process, if one happened: a commit of
+  /// unknown outcome, or a lost race for the run (kFenced).
+  [[nodiscard]] std::optional<Error> fatal() const;
+
+  void set_retention(const scheduler::RetentionOptions& retention);
+
+ private:
+  void commit_loop();
+  void upload_loop(const std::stop_token& stop);
+  void commit(SnapshotJob job);
+  void failed(const char* tier, const Error& error);
+  void apply_retention();
+  [[nodiscard]] Status upload(const std::string& id);
+  void drop_remote();
+  void set_fatal(Error error);
+
+  const Clock& clock_;
+  metrics::Registry& registry_;
+  state::SnapshotStore& store_;
+  ingest::Sink* dead_letters_;
+  state::RemoteRun* remote_;
+  KeeperOptions options_;
+  const std::function<void(const DurableSnapshot&)> on_durable_;
+
+  BoundedQueue<SnapshotJob> jobs_{1};
+  BoundedQueue<std::string> uploads_;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  bool busy_ SWAVD_GUARDED_BY(mutex_) = false;
+  std::set<std::string> pending_ SWAVD_GUARDED_BY(mutex_);
+  std::optional<Error> fatal_ SWAVD_GUARDED_BY(mutex_);
+  scheduler::RetentionOptions retention_ SWAVD_GUARDED_BY(mutex_);
+  Stage committer_;
+  Stage uploader_;
+};
+
+}  // namespace swavd::daemon

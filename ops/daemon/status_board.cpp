@@ -1,0 +1,253 @@
+#include "ops/daemon/status_board.h"
+
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+namespace swavd::daemon {
+
+namespace {
+
+using metrics::Id;
+using std::chrono::seconds;
+
+constexpr seconds kRateWindow{30};
+constexpr std::size_t kHistoryPoints = 512;
+
+double to_seconds(std::int64_t unix_ms) {
+  return static_cast<double>(unix_ms) / 1000.0;
+}
+
+double ln_of(std::int64_t prototypes) {
+  return prototypes > 0 ? std::log(static_cast<double>(prototypes)) : 0.0;
+}
+
+}  // namespace
+
+StatusBoard::StatusBoard(
+    const Clock& clock,
+    metrics::Registry& registry,
+    std::string run,
+    std::string config_sha256,
+    std::int64_t prototypes)
+    : clock_(clock),
+      registry_(registry),
+      run_(std::move(run)),
+      config_sha256_(std::move(config_sha256)),
+      prototypes_(prototypes),
+      started_(clock.steady()) {
+  registry_.set(Id::kTrainLnK, ln_of(prototypes_));
+  set_state(service::State::kStarting);
+}
+
+void StatusBoard::set_state(service::State state, const std::string& why) {
+  const MutexLock lock(mutex_);
+  state_ = state;
+  why_ = why;
+  for (int i = 0; i < service::kStates; ++i) {
+    const auto other = static_cast<service::State>(i);
+    registry_.set(
+        Id::kState, other == state ? 1.0 : 0.0, {service::to_string(other)});
+  }
+}
+
+service::State StatusBoard::state() const {
+  const MutexLock lock(mutex_);
+  return state_;
+}
+
+void StatusBoard::set_generation(std::uint64_t generation) {
+  const MutexLock lock(mutex_);
+  generation_ = generation;
+}
+
+void StatusBoard::remember_loss(const StepFigures& figures) {
+  if (figures.step % history_stride_ != 0) {
+    return;
+  }
+  history_.emplace_back(figures.images, figures.smoothed_loss);
+  if (history_.size() < kHistoryPoints) {
+    return;
+  }
+  // Half the points at twice the distance: the whole run stays in view.
+  std::vector<std::pair<std::uint64_t, double>> thinned;
+  for (std::size_t i = 1; i < history_.size(); i += 2) {
+    thinned.push_back(history_[i]);
+  }
+  history_ = std::move(thinned);
+  history_stride_ *= 2;
+}
+
+void StatusBoard::restored(const StepFigures& figures) {
+  const MutexLock lock(mutex_);
+  figures_ = figures;
+  registry_.set(Id::kTrainStep, static_cast<double>(figures.step));
+  registry_.set(Id::kTrainLossSmoothed, figures.smoothed_loss);
+  registry_.set(Id::kTrainLearningRate, figures.learning_rate);
+}
+
+void StatusBoard::stepped(const StepFigures& figures) {
+  const MutexLock lock(mutex_);
+  figures_ = figures;
+  remember_loss(figures);
+  const auto now = clock_.steady();
+  recent_.emplace_back(now, figures.images);
+  while (recent_.size() > 2 && now - recent_.front().first > kRateWindow) {
+    recent_.pop_front();
+  }
+  registry_.set(Id::kTrainStep, static_cast<double>(figures.step));
+  registry_.set(Id::kTrainLoss, figures.loss);
+  registry_.set(Id::kTrainLossSmoothed, figures.smoothed_loss);
+  registry_.set(Id::kTrainLearningRate, figures.learning_rate);
+  registry_.set(Id::kTrainLastStep, to_seconds(clock_.unix_ms()));
+  registry_.set(Id::kSwavPerplexity, figures.use.perplexity);
+  registry_.set(Id::kSwavUsed, static_cast<double>(figures.use.used));
+}
+
+void StatusBoard::rejected(const std::string& reason) {
+  const MutexLock lock(mutex_);
+  ++rejected_[reason];
+  registry_.add(Id::kRejected, 1, {reason});
+}
+
+void StatusBoard::show_lag(std::int32_t number, const Partition& partition) {
+  if (partition.next >= 0 && partition.end >= 0) {
+    registry_.set(
+        Id::kStreamLag,
+        static_cast<double>(
+            std::max<std::int64_t>(partition.end - partition.next, 0)),
+        {std::to_string(number)});
+  }
+}
+
+void StatusBoard::positions(const std::vector<ingest::Position>& positions) {
+  const MutexLock lock(mutex_);
+  for (const ingest::Position& position : positions) {
+    Partition& partition = partitions_[position.partition];
+    const std::string label = std::to_string(position.partition);
+    partition.next = position.next;
+    registry_.set(
+        Id::kStreamPosition, static_cast<double>(position.next), {label});
+    registry_.raise_to(
+        Id::kStreamConsumed,
+        static_cast<double>(
+            position.trained + position.rejected + position.skipped),
+        {label});
+    if (position.last && position.last->timestamp_ms >= 0) {
+      partition.trained_ms = position.last->timestamp_ms;
+      registry_.set(
+          Id::kStreamFreshness, to_seconds(partition.trained_ms), {label});
+    }
+    show_lag(position.partition, partition);
+  }
+  registry_.set(Id::kStreamPartitions, static_cast<double>(positions.size()));
+}
+
+void StatusBoard::bounds(const std::vector<ingest::PartitionBounds>& bounds) {
+  const MutexLock lock(mutex_);
+  for (const ingest::PartitionBounds& bound : bounds) {
+    Partition& partition = partitions_[bound.partition];
+    partition.end = bound.end;
+    registry_.set(
+        Id::kStreamEnd,
+        static_cast<double>(bound.end),
+        {std::to_string(bound.partition)});
+    show_lag(bound.partition, partition);
+  }
+}
+
+void StatusBoard::snapshot_durable(
+    const SnapshotFigures& snapshot,
+    const std::vector<ingest::Position>& positions) {
+  const MutexLock lock(mutex_);
+  snapshot_ = snapshot;
+  for (const ingest::Position& position : positions) {
+    partitions_[position.partition].snapshot = position.next;
+    registry_.set(
+        Id::kStreamSnapshotOffset,
+        static_cast<double>(position.next),
+        {std::to_string(position.partition)});
+  }
+}
+
+StepFigures StatusBoard::figures() const {
+  const MutexLock lock(mutex_);
+  return figures_;
+}
+
+SnapshotFigures StatusBoard::last_snapshot() const {
+  const MutexLock lock(mutex_);
+  return snapshot_;
+}
+
+double StatusBoard::rate() const {
+  if (recent_.size() < 2) {
+    return 0;
+  }
+  const std::chrono::duration<double> span =
+      recent_.back().first - recent_.front().first;
+  return span.count() > 0
+             ? static_cast<double>(
+                   recent_.back().second - recent_.front().second) /
+                   span.count()
+             : 0;
+}
+
+double StatusBoard::images_per_second() const {
+  const MutexLock lock(mutex_);
+  return rate();
+}
+
+std::string StatusBoard::json() const {
+  using Json = nlohmann::ordered_json;
+  const MutexLock lock(mutex_);
+  Json json;
+  json["run"] = run_;
+  json["state"] = service::to_string(state_);
+  json["why"] = why_;
+  json["generation"] = generation_;
+  json["step"] = figures_.step;
+  json["images"] = figures_.images;
+  json["images_per_second"] = rate();
+  json["loss"] = figures_.smoothed_loss;
+  json["ln_k"] = ln_of(prototypes_);
+  json["learning_rate"] = figures_.learning_rate;
+  json["health"] = scheduler::to_string(figures_.verdict);
+  json["prototypes"] = {
+      {"k", prototypes_},
+      {"used", figures_.use.used},
+      {"perplexity", figures_.use.perplexity}};
+  Json positions = Json::array();
+  for (const auto& [number, partition] : partitions_) {
+    Json one = {{"partition", number}, {"next", partition.next}};
+    if (partition.end >= 0) {
+      one["end"] = partition.end;
+      one["lag"] = std::max<std::int64_t>(partition.end - partition.next, 0);
+    }
+    if (partition.snapshot >= 0) {
+      one["snapshot"] = partition.snapshot;
+    }
+    if (partition.trained_ms >= 0) {
+      one["last_trained"] = format_utc(partition.trained_ms);
+    }
+    positions.push_back(std::move(one));
+  }
+  json["stream"] = {{"positions", std::move(positions)}};
+  json["rejected"] = rejected_;
+  if (!snapshot_.id.empty()) {
+    json["last_snapshot"] = {
+        {"id", snapshot_.id},
+        {"step", snapshot_.step},
+        {"created", format_utc(snapshot_.created_ms)}};
+  } else {
+    json["last_snapshot"] = nullptr;
+  }
+  json["config_sha256"] = config_sha256_;
+  json["uptime_seconds"] = std::chrono::duration_cast<std::chrono::seconds>(
+                               clock_.steady() - started_)
+                               .count();
+  json["history"] = history_;
+  return json.dump();
+}
+
+}  // namespace swavd::daemon

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ingest/position.h"
+#include "ingest/source.h"
+#include "metrics/registry.h"
+#include "ops/base/clock.h"
+#include "ops/base/mutex.h"
+#include "ops/service/lifecycle.h"
+#include "scheduler/health.h"
+
+namespace swavd::daemon {
+
+/// The numbers of one step that people look at.
+struct StepFigures {
+  std::uint64_t step = 0;
+  std::uint64_t images = 0;  ///< trained along the lineage
+  std::int32_t batch_images = 0;
+  double loss = 0;           ///< nats
+  double smoothed_loss = 0;  ///< nats
+  double learning_rate = 0;
+  scheduler::PrototypeUse use;
+  scheduler::Verdict verdict = scheduler::Verdict::kStarting;
+};
+
+/// What a durable snapshot looks like on the page.
+struct SnapshotFigures {
+  std::string id;
+  std::uint64_t step = 0;
+  std::int64_t created_ms = 0;
+};
+
+/// What `/status`, the page and the demo's progress line show; the part of it
+/// that is a number goes to the metrics at the same time. Thread-safe.
+class StatusBoard {
+ public:
+  StatusBoard(
+      const Clock& clock,
+      metrics::Registry& registry,
+      std::string run,
+      std::string config_sha256,
+      std::int64_t prototypes);
+
+  void set_state(service::State state, const std::string& why = "");
+  [[nodiscard]] service::State state() const;
+  void set_generation(std::uint64_t generation);
+
+  /// Where the run continues: shown until the first step of this process.
+  void restored(const StepFigures& figures);
+  void stepped(const StepFigures& figures);
+  void rejected(const std::string& reason);
+  void positions(const std::vector<ingest::Position>& positions);
+  void bounds(const std::vector<ingest::PartitionBounds>& bounds);
+  void snapshot_durable(
+      const SnapshotFigures& snapshot,
+      const std::vector<ingest::Position>& positions);
+
+  [[nodiscard]] StepFigures figures() const;
+  [[nodiscard]] SnapshotFigures last_snapshot() const;
+
+  /// Images per second over the last half minute, 0 before two steps.
+  [[nodiscard]] double images_per_second() const;
+
+  /// The body of /status.
+  [[nodiscard]] std::string json() const;
+
+ private:
+  struct Partition {
+    std::int64_t next = -1;
+    std::int64_t end = -1;
+    std::int64_t snapshot = -1;
+    std::int64_t trained_ms = -1;
+  };
+
+  [[nodiscard]] double rate() const SWAVD_REQUIRES(mutex_);
+  void show_lag(std::int32_t number, const Partition& partition)
+      SWAVD_REQUIRES(mutex_);
+  void remember_loss(const StepFigures& figures) SWAVD_REQUIRES(mutex_);
+
+  const Clock& clock_;
+  metrics::Registry& registry_;
+  const std::string run_;
+  const std::string config_sha256_;
+  const std::int64_t prototypes_;
+  const std::chrono::steady_clock::time_point started_;
+
+  mutable Mutex mutex_;
+  service::State state_ SWAVD_GUARDED_BY(mutex_) = service::State::kStarting;
+  std::string why_ SWAVD_GUARDED_BY(mutex_);
+  std::uint64_t generation_ SWAVD_GUARDED_BY(mutex_) = 0;
+  StepFigures figures_ SWAVD_GUARDED_BY(mutex_);
+  SnapshotFigures snapshot_ SWAVD_GUARDED_BY(mutex_);
+  std::map<std::string, std::uint64_t> rejected_ SWAVD_GUARDED_BY(mutex_);
+  std::map<std::int32_t, Partition> partitions_ SWAVD_GUARDED_BY(mutex_);
+  /// (time, images trained by then), oldest first.
+  std::deque<std::pair<std::chrono::steady_clock::time_point, std::uint64_t>>
+      recent_ SWAVD_GUARDED_BY(mutex_);
+  /// (images, smoothed loss), thinned so that it never grows past a page.
+  std::vector<std::pair<std::uint64_t, double>> history_
+      SWAVD_GUARDED_BY(mutex_);
+  std::uint64_t history_stride_ SWAVD_GUARDED_BY(mutex_) = 1;
+};
+
+}  // namespace swavd::daemon

@@ -1,0 +1,132 @@
+#include "ops/service/config/contradictions.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "ingest/streams.h"
+#include "ops/service/config/secrets.h"
+#include "ops/service/net/endpoint.h"
+
+namespace swavd::service {
+namespace {
+
+using Found = std::vector<Contradiction>;
+
+// `high` must not be below `low`; both as "section.key".
+void expect_order(
+    Found& found,
+    std::string_view low,
+    double low_value,
+    std::string_view high,
+    double high_value) {
+  if (low_value > high_value) {
+    found.push_back(
+        {{low, high},
+         fmt::format("{} is above {} = {}", low_value, high, high_value)});
+  }
+}
+
+void check_schedule(const ScheduleConfig& schedule, Found& found) {
+  const double rate = schedule.learning_rate;
+  constexpr std::string_view kRate = "schedule.learning_rate";
+  if (schedule.warmup_images > 0) {
+    expect_order(
+        found, "schedule.warmup_start", schedule.warmup_start, kRate, rate);
+  }
+  if (schedule.kind == "fixed-then-halving") {
+    expect_order(found, "schedule.floor", schedule.floor, kRate, rate);
+  }
+  if (schedule.kind != "cosine") {
+    return;
+  }
+  expect_order(
+      found,
+      "schedule.end_learning_rate",
+      schedule.end_learning_rate,
+      kRate,
+      rate);
+  if (schedule.total_images == 0) {
+    found.push_back(
+        {{"schedule.kind", "schedule.total_images"},
+         "cosine needs an end: set schedule.total_images, or take "
+         "fixed-then-halving"});
+  } else if (schedule.warmup_images >= schedule.total_images) {
+    found.push_back(
+        {{"schedule.warmup_images", "schedule.total_images"},
+         fmt::format(
+             "{} leaves nothing of schedule.total_images = {}",
+             schedule.warmup_images,
+             schedule.total_images)});
+  }
+}
+
+void check_loader(const LoaderConfig& loader, Found& found) {
+  expect_order(
+      found,
+      "loader.blur_sigma_min",
+      loader.blur_sigma_min,
+      "loader.blur_sigma_max",
+      loader.blur_sigma_max);
+  expect_order(
+      found,
+      "loader.eval_size",
+      static_cast<double>(loader.eval_size),
+      "loader.eval_resize",
+      static_cast<double>(loader.eval_resize));
+  if (loader.crops.empty()) {
+    found.push_back(
+        {{"loader.crops"}, "is missing: name a model.preset or set it"});
+  }
+}
+
+void check_stream(const StreamConfig& stream, Found& found) {
+  for (const auto& [property, value] : stream.client) {
+    if (is_secret(property)) {
+      found.push_back(
+          {{"stream.client"},
+           fmt::format(
+               "{0} is a secret: put it into a file and write \"{0}_file\" = "
+               "\"/PATH\"",
+               property)});
+    }
+  }
+  const auto url = ingest::parse_stream_url(stream.url);
+  if (url.ok() && url.value().kind == ingest::StreamUrl::Kind::kLog &&
+      !stream.client.empty()) {
+    found.push_back(
+        {{"stream.client", "stream.url"},
+         "is for Kafka; stream.url names an embedded stream"});
+  }
+}
+
+void check_addresses(const Config& config, Found& found) {
+  const auto page = parse_endpoint(config.http.listen);
+  const auto probes = parse_endpoint(config.metrics.listen);
+  if (page.ok() && probes.ok() && page.value().port != 0 &&
+      to_string(page.value()) == to_string(probes.value())) {
+    found.push_back(
+        {{"metrics.listen", "http.listen"},
+         fmt::format(
+             "{} is http.listen already: leave it out or take another port",
+             config.metrics.listen)});
+  }
+}
+
+}  // namespace
+
+std::vector<Contradiction> find_contradictions(const Config& config) {
+  Found found;
+  check_stream(config.stream, found);
+  check_loader(config.loader, found);
+  check_schedule(config.schedule, found);
+  check_addresses(config, found);
+  if (config.snapshot.every_steps == 0 && config.snapshot.every_seconds == 0) {
+    found.push_back(
+        {{"snapshot.every", "snapshot.every_steps"},
+         "both cadences are off: set snapshot.every or snapshot.every_steps"});
+  }
+  return found;
+}
+
+}  // namespace swavd::service

@@ -1,0 +1,119 @@
+#include "ops/service/config/objections.h"
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+#include <sys/un.h>
+
+#include "ingest/streams.h"
+#include "ops/service/config.h"
+#include "ops/service/config/nearest.h"
+#include "ops/service/net/endpoint.h"
+
+namespace swavd::service {
+
+std::optional<std::string> object_to_run(const std::string& text) {
+  constexpr std::size_t kLongest = 64;
+  constexpr std::string_view kFirst = "abcdefghijklmnopqrstuvwxyz0123456789";
+  constexpr std::string_view kAny = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
+  if (!text.empty() && text.size() <= kLongest &&
+      kFirst.find(text[0]) != std::string_view::npos &&
+      text.find_first_not_of(kAny) == std::string::npos) {
+    return std::nullopt;
+  }
+  return fmt::format(
+      "\"{}\" cannot name a run: write 1 to {} of a-z, 0-9, '-', '_' and '.', "
+      "the first a letter or digit",
+      text,
+      kLongest);
+}
+
+std::optional<std::string> object_to_folder(const std::string& text) {
+  if (text.starts_with('/')) {
+    return std::nullopt;
+  }
+  return fmt::format("\"{}\" is no absolute path: begin it with '/'", text);
+}
+
+std::optional<std::string> object_to_stream(const std::string& text) {
+  if (text.empty()) {
+    return std::nullopt;
+  }
+  const auto url = ingest::parse_stream_url(text);
+  return url.ok() ? std::nullopt : std::optional(url.error().message);
+}
+
+std::optional<std::string> object_to_start(const std::string& text) {
+  if (text == "earliest" || text == "latest" || parse_time_ms(text).ok()) {
+    return std::nullopt;
+  }
+  constexpr std::string_view kWords[] = {"earliest", "latest"};
+  const std::string_view near = nearest(text, kWords);
+  return fmt::format(
+      "\"{}\" is no start: write earliest, latest or a time such as "
+      "\"2026-01-31T12:00:00Z\"{}",
+      text,
+      near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near));
+}
+
+std::optional<std::string> object_to_dead_letter(const std::string& text) {
+  if (text == "auto" || text == "off") {
+    return std::nullopt;
+  }
+  const auto url = ingest::parse_stream_url(text);
+  if (url.ok()) {
+    return std::nullopt;
+  }
+  return "write auto, off or a stream: " + url.error().message;
+}
+
+std::optional<std::string> object_to_object_store(const std::string& text) {
+  constexpr std::string_view kFile = "file:///";
+  constexpr std::string_view kS3 = "s3://";
+  const bool folder = text.starts_with(kFile) && text.size() > kFile.size();
+  const bool bucket = text.starts_with(kS3) && text.size() > kS3.size() &&
+                      text[kS3.size()] != '/';
+  if (text.empty() || folder || bucket) {
+    return std::nullopt;
+  }
+  return fmt::format(
+      "\"{}\" is no object store: write file:///FOLDER or s3://BUCKET/PREFIX",
+      text);
+}
+
+std::optional<std::string> object_to_listen(const std::string& text) {
+  if (text.empty()) {
+    return std::nullopt;
+  }
+  const auto endpoint = parse_endpoint(text);
+  return endpoint.ok() ? std::nullopt : std::optional(endpoint.error().message);
+}
+
+std::optional<std::string> object_to_socket(const std::string& text) {
+  constexpr std::size_t kLongest = sizeof(sockaddr_un::sun_path) - 1;
+  if (text.empty() || (text.starts_with('/') && text.size() <= kLongest)) {
+    return std::nullopt;
+  }
+  return fmt::format(
+      "\"{}\" cannot be a socket: write an absolute path of at most {} bytes",
+      text,
+      kLongest);
+}
+
+std::optional<std::string> object_to_preset(const std::string& text) {
+  const std::vector<std::string> names = preset_names();
+  if (std::find(names.begin(), names.end(), text) != names.end()) {
+    return std::nullopt;
+  }
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  const std::string_view near = nearest(text, views);
+  return fmt::format(
+      "\"{}\" is no preset: write {}{}",
+      text,
+      fmt::join(names, ", "),
+      near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near));
+}
+
+}  // namespace swavd::service

@@ -1,0 +1,96 @@
+#include "ops/service/validate.h"
+
+#include <filesystem>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "ingest/streams.h"
+#include "ops/base/files.h"
+#include "state/object_store.h"
+
+namespace swavd::service {
+
+namespace {
+
+Status check_data_dir(const Config& config) {
+  SWAVD_RETURN_IF_ERROR(make_folders(config.data_dir));
+  const std::string probe = config.data_dir + "/.validate";
+  SWAVD_RETURN_IF_ERROR(write_file_durably(probe, as_bytes("swavd")));
+  std::error_code ignored;
+  std::filesystem::remove(probe, ignored);
+  auto free = free_bytes(config.data_dir);
+  if (!free.ok()) {
+    return free.error();
+  }
+  if (free.value() < config.snapshot.reserve_bytes) {
+    return Error{
+        ErrorCode::kExhausted,
+        fmt::format(
+            "{} has {} bytes free, less than snapshot.reserve_bytes ({})",
+            config.data_dir,
+            free.value(),
+            config.snapshot.reserve_bytes)};
+  }
+  return ok_status();
+}
+
+Status check_stream(const Config& config) {
+  auto url = ingest::parse_stream_url(config.stream.url);
+  if (!url.ok()) {
+    return url.error();
+  }
+  ingest::SourceOptions options;
+  options.run = config.run + ".validate";
+  options.client = config.stream.client;
+  auto source = ingest::open_source(url.value(), options);
+  if (!source.ok()) {
+    // An embedded stream is made at the first start.
+    const bool made_later = url.value().kind == ingest::StreamUrl::Kind::kLog &&
+                            source.error().code == ErrorCode::kNotFound;
+    return made_later ? ok_status() : Status(source.error());
+  }
+  auto bounds = source.value()->bounds();
+  return bounds.ok() ? ok_status() : Status(bounds.error());
+}
+
+/// Conditional writes are what keeps two owners of a run apart.
+Status check_object_store(const Config& config) {
+  if (config.object_store.url.empty()) {
+    return ok_status();
+  }
+  auto store = state::open_object_store(config.object_store.url);
+  if (!store.ok()) {
+    return store.error();
+  }
+  const std::string key = config.run + "/.validate";
+  const state::PutCondition absent{state::PutCondition::Kind::kAbsent, ""};
+  SWAVD_RETURN_IF_ERROR(store.value()->remove(key));
+  auto first = state::put_text(*store.value(), key, "swavd", absent);
+  if (!first.ok()) {
+    return first.error();
+  }
+  const auto second = state::put_text(*store.value(), key, "swavd", absent);
+  SWAVD_RETURN_IF_ERROR(store.value()->remove(key));
+  if (second.ok()) {
+    return Error{
+        ErrorCode::kUnavailable,
+        "the object store ignores conditional writes (If-None-Match); two "
+        "daemons could overwrite each other's snapshots there"};
+  }
+  return ok_status();
+}
+
+Status in(const Status& status, const char* where) {
+  return status.ok() ? status : Status(status.error().with_context(where));
+}
+
+}  // namespace
+
+Status validate_environment(const Config& config) {
+  SWAVD_RETURN_IF_ERROR(in(check_data_dir(config), "data_dir"));
+  SWAVD_RETURN_IF_ERROR(in(check_stream(config), "stream"));
+  return in(check_object_store(config), "object_store");
+}
+
+}  // namespace swavd::service

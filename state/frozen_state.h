@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "ops/base/bytes.h"
+
+namespace swavd::state {
+
+/// Element types a snapshot stores, by their safetensors names.
+enum class DType { kF32, kF16, kBF16, kI64, kU64 };
+
+[[nodiscard]] std::string_view to_string(DType dtype);  ///< "F32", …
+[[nodiscard]] std::size_t size_of(DType dtype);         ///< bytes
+
+/// A named tensor whose bytes somebody else owns: C-contiguous, little-endian.
+struct TensorView {
+  std::string name;
+  DType dtype = DType::kF32;
+  std::vector<std::int64_t> shape;  ///< empty for a scalar
+  Bytes data;
+};
+
+/// One safetensors file to be.
+struct TensorFile {
+  std::string name;  ///< "model.safetensors"
+  std::vector<TensorView> tensors;
+  std::map<std::string, std::string> metadata;  ///< "format": "pt" is added
+};
+
+/// How well training goes, told without labels.
+struct Health {
+  std::string verdict = "starting";  ///< starting, healthy, stuck, collapsing
+  double loss = 0;                   ///< nats, smoothed
+  double ln_k = 0;                   ///< loss of a model that knows nothing
+  /// exp(entropy) of the prototypes' use, 1 … K.
+  double prototype_perplexity = 0;
+  bool finite = true;
+};
+
+/// A consistent copy of everything a trainer has learnt, frozen at a step
+/// boundary. Valid while `owner` lives; reading it races with nothing.
+struct FrozenState {
+  std::uint64_t step = 0;
+  std::vector<TensorFile> tensor_files;
+  /// Small files as text: config.json, preprocessor_config.json.
+  std::vector<std::pair<std::string, std::string>> text_files;
+  Health health;
+  std::string random_json = "{}";  ///< state of the trainer's generators
+  /// Keeps the bytes alive; shared because writer and uploader both read.
+  std::shared_ptr<const void> owner;
+};
+
+}  // namespace swavd::state

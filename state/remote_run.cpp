@@ -1,0 +1,455 @@
+// One run in an object store; the layout is in
+// ops/docs/formats/object-store.md.
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "state/content/piece_source.h"
+#include "state/content/snapshot_content.h"
+#include "state/content/snapshot_info.h"
+#include "state/content/strict_json.h"
+#include "state/object_store.h"
+
+namespace swavd::state {
+
+namespace {
+
+using RemoteJson = nlohmann::ordered_json;
+
+constexpr std::string_view kLineage = "lineage/";
+constexpr std::string_view kSnapshots = "snapshots/";
+constexpr std::string_view kLatest = "latest.json";
+constexpr std::string_view kHealthy = "healthy";
+constexpr std::size_t kEntryDepth = 4;
+
+/// What lineage/<commit>.json says.
+struct LineageEntry {
+  std::string id;
+  std::uint64_t generation = 0;
+  std::string parent;
+};
+
+std::string entry_text(const LineageEntry& entry) {
+  return RemoteJson{
+      {"id", entry.id},
+      {"generation", entry.generation},
+      {"parent", entry.parent}}
+      .dump();
+}
+
+Result<LineageEntry> parse_entry(std::string_view text) {
+  const auto json = parse_strict_json<RemoteJson>(text, kEntryDepth);
+  if (!json.ok()) {
+    return json.error();
+  }
+  const RemoteJson& fields = json.value();
+  const auto has = [&](const char* name,
+                       bool (RemoteJson::*is)() const noexcept) {
+    return fields.is_object() && fields.contains(name) && (fields[name].*is)();
+  };
+  if (!has("id", &RemoteJson::is_string) ||
+      !has("generation", &RemoteJson::is_number_unsigned) ||
+      !has("parent", &RemoteJson::is_string) ||
+      !is_plain_name(fields["id"].get<std::string>())) {
+    return Error{
+        ErrorCode::kCorruption, "not {id, generation, parent} as it should be"};
+  }
+  return LineageEntry{
+      fields["id"].get<std::string>(),
+      fields["generation"].get<std::uint64_t>(),
+      fields["parent"].get<std::string>()};
+}
+
+/// The commit number of ".../lineage/000000000017.json".
+std::optional<std::uint64_t> commit_of(std::string_view name) {
+  constexpr std::string_view kSuffix = ".json";
+  if (!name.ends_with(kSuffix)) {
+    return std::nullopt;
+  }
+  name.remove_suffix(kSuffix.size());
+  std::uint64_t commit = 0;
+  const char* end = name.data() + name.size();
+  const auto parsed = std::from_chars(name.data(), end, commit);
+  if (name.empty() || parsed.ec != std::errc() || parsed.ptr != end) {
+    return std::nullopt;
+  }
+  return commit;
+}
+
+class RemoteReader final : public SnapshotReader {
+ public:
+  RemoteReader(
+      ObjectStore& store,
+      std::string prefix,
+      std::string id,
+      std::string text,
+      Manifest manifest)
+      : store_(store),
+        prefix_(std::move(prefix)),
+        id_(std::move(id)),
+        text_(std::move(text)),
+        manifest_(std::move(manifest)) {}
+
+  [[nodiscard]] const std::string& id() const override { return id_; }
+
+  [[nodiscard]] const Manifest& manifest() const override { return manifest_; }
+
+  [[nodiscard]] const std::string& manifest_text() const override {
+    return text_;
+  }
+
+  [[nodiscard]] Status read(
+      const std::string& name,
+      const std::function<Status(Bytes)>& sink) override {
+    if (find_file(manifest_, name) == nullptr) {
+      return no_such_file(id_, name);
+    }
+    const auto got = store_.get(prefix_ + name, sink);
+    if (got.ok()) {
+      return ok_status();
+    }
+    if (got.error().code == ErrorCode::kNotFound) {
+      return Error{
+          ErrorCode::kCorruption,
+          fmt::format(
+              "{} of {} is missing from the object store: removed by hand, or "
+              "the snapshot was dropped meanwhile",
+              name,
+              id_)};
+    }
+    return got.error();
+  }
+
+ private:
+  ObjectStore& store_;
+  std::string prefix_;
+  std::string id_;
+  std::string text_;
+  Manifest manifest_;
+};
+
+class StoredRun final : public RemoteRun {
+ public:
+  StoredRun(ObjectStore& store, const std::string& run)
+      : store_(store),
+        root_(run.empty() ? run : run + "/") {}
+
+  [[nodiscard]] Result<std::vector<SnapshotInfo>> list() override;
+  [[nodiscard]] Result<std::unique_ptr<SnapshotReader>> open(
+      const std::string& id) override;
+  [[nodiscard]] Status upload(SnapshotReader& snapshot) override;
+  [[nodiscard]] Status drop(const std::string& id) override;
+
+ private:
+  using Lineage = std::map<std::uint64_t, LineageEntry>;
+
+  /// All entries by commit number.
+  [[nodiscard]] Result<Lineage> lineage();
+  [[nodiscard]] Result<LineageEntry> entry(std::uint64_t commit);
+  [[nodiscard]] Result<std::unique_ptr<SnapshotReader>> reader_of(
+      const std::string& id);
+  /// kFenced when the lineage has gone on without this snapshot's generation;
+  /// true when the snapshot is there already.
+  [[nodiscard]] Result<bool> already_there(const SnapshotReader& snapshot);
+  [[nodiscard]] Status copy_files(SnapshotReader& snapshot);
+  [[nodiscard]] Status commit_entry(const SnapshotReader& snapshot);
+  /// Names the newest and the newest healthy snapshot there are.
+  [[nodiscard]] Status write_latest();
+
+  [[nodiscard]] std::string lineage_key(std::uint64_t commit) const {
+    return fmt::format("{}{}{:012}.json", root_, kLineage, commit);
+  }
+
+  [[nodiscard]] std::string snapshot_prefix(const std::string& id) const {
+    return fmt::format("{}{}{}/", root_, kSnapshots, id);
+  }
+
+  ObjectStore& store_;
+  std::string root_;  ///< "" or "<run>/"
+  /// What is written once and never changed need not be fetched twice. An
+  /// entry serves only while the lineage still lists its commit.
+  Lineage known_entries_;
+  std::map<std::string, SnapshotInfo> known_infos_;
+};
+
+Result<LineageEntry> StoredRun::entry(std::uint64_t commit) {
+  const auto known = known_entries_.find(commit);
+  if (known != known_entries_.end()) {
+    return known->second;
+  }
+  const std::string key = lineage_key(commit);
+  const auto text = get_text(store_, key);
+  if (!text.ok()) {
+    return text.error();
+  }
+  auto parsed = parse_entry(text.value());
+  if (!parsed.ok()) {
+    return parsed.error().with_context(key);
+  }
+  known_entries_[commit] = parsed.value();
+  return parsed;
+}
+
+Result<StoredRun::Lineage> StoredRun::lineage() {
+  const std::string prefix = root_ + std::string(kLineage);
+  const auto objects = store_.list(prefix);
+  if (!objects.ok()) {
+    return objects.error();
+  }
+  std::set<std::uint64_t> commits;
+  for (const ObjectInfo& object : objects.value()) {
+    if (const auto commit =
+            commit_of(std::string_view(object.key).substr(prefix.size()))) {
+      commits.insert(*commit);
+    }
+  }
+  std::erase_if(known_entries_, [&](const auto& known) {
+    return !commits.contains(known.first);
+  });
+  Lineage found;
+  for (const std::uint64_t commit : commits) {
+    auto one = entry(commit);
+    if (!one.ok() && one.error().code == ErrorCode::kNotFound) {
+      continue;  // dropped since the listing
+    }
+    if (!one.ok()) {
+      return one.error();
+    }
+    found.emplace(commit, std::move(one).value());
+  }
+  return found;
+}
+
+Result<std::vector<SnapshotInfo>> StoredRun::list() {
+  const auto entries = lineage();
+  if (!entries.ok()) {
+    return entries.error();
+  }
+  std::vector<SnapshotInfo> list;
+  for (const auto& [commit, named] : entries.value()) {
+    auto known = known_infos_.find(named.id);
+    if (known == known_infos_.end()) {
+      const auto reader = reader_of(named.id);
+      if (!reader.ok() && reader.error().code == ErrorCode::kUnavailable) {
+        return reader.error();
+      }
+      if (!reader.ok()) {
+        list.push_back(unreadable_info(named.generation, commit));
+        list.back().id = named.id;
+        continue;
+      }
+      known = known_infos_
+                  .emplace(
+                      named.id,
+                      info_of(
+                          reader.value()->manifest(),
+                          reader.value()->manifest_text()))
+                  .first;
+    }
+    list.push_back(known->second);
+  }
+  sort_lineage(list);
+  return list;
+}
+
+Result<std::unique_ptr<SnapshotReader>> StoredRun::open(const std::string& id) {
+  const auto entries = lineage();
+  if (!entries.ok()) {
+    return entries.error();
+  }
+  const bool named = std::any_of(
+      entries.value().begin(), entries.value().end(), [&](const auto& entry) {
+        return entry.second.id == id;
+      });
+  if (!named) {
+    return Error{
+        ErrorCode::kNotFound,
+        fmt::format("the lineage of {}names no snapshot {}", root_, id)};
+  }
+  return reader_of(id);
+}
+
+Result<std::unique_ptr<SnapshotReader>> StoredRun::reader_of(
+    const std::string& id) {
+  const std::string prefix = snapshot_prefix(id);
+  const std::string key = prefix + std::string(kManifestFile);
+  auto text = get_text(store_, key);
+  if (!text.ok()) {
+    return text.error().code == ErrorCode::kNotFound
+               ? Error{ErrorCode::kCorruption, key + " is missing"}
+               : text.error();
+  }
+  auto manifest = parse_manifest(text.value());
+  if (!manifest.ok()) {
+    return manifest.error().with_context(key);
+  }
+  if (snapshot_id(manifest.value().step, text.value()) != id) {
+    return Error{ErrorCode::kCorruption, key + " is not the one of this id"};
+  }
+  return std::unique_ptr<SnapshotReader>(std::make_unique<RemoteReader>(
+      store_,
+      prefix,
+      id,
+      std::move(text).value(),
+      std::move(manifest).value()));
+}
+
+Status StoredRun::upload(SnapshotReader& snapshot) {
+  const auto there = already_there(snapshot);
+  if (!there.ok()) {
+    return there.error();
+  }
+  if (!there.value()) {
+    SWAVD_RETURN_IF_ERROR(copy_files(snapshot));
+    SWAVD_RETURN_IF_ERROR(commit_entry(snapshot));
+  }
+  return write_latest();
+}
+
+Result<bool> StoredRun::already_there(const SnapshotReader& snapshot) {
+  const Manifest& manifest = snapshot.manifest();
+  const auto entries = lineage();
+  if (!entries.ok()) {
+    return entries.error();
+  }
+  for (const auto& [commit, named] : entries.value()) {
+    if (commit == manifest.commit && named.id == snapshot.id()) {
+      return true;
+    }
+    if (commit == manifest.commit || named.generation > manifest.generation) {
+      return Error{
+          ErrorCode::kFenced,
+          fmt::format(
+              "commit {} of generation {} is {} here; {} of generation {} "
+              "comes too late",
+              commit,
+              named.generation,
+              named.id,
+              snapshot.id(),
+              manifest.generation)};
+    }
+  }
+  return false;
+}
+
+Status StoredRun::copy_files(SnapshotReader& snapshot) {
+  const std::string prefix = snapshot_prefix(snapshot.id());
+  const auto objects = store_.list(prefix);
+  if (!objects.ok()) {
+    return objects.error();
+  }
+  std::map<std::string, std::uint64_t> there;
+  for (const ObjectInfo& object : objects.value()) {
+    there[object.key] = object.bytes;
+  }
+  for (const FileEntry& file : snapshot.manifest().files) {
+    const std::string key = prefix + file.name;
+    // The id is a digest over all files, and objects appear whole: one of the
+    // same name and length is what an interrupted upload left.
+    const auto left = there.find(key);
+    if (left != there.end() && left->second == file.bytes) {
+      continue;
+    }
+    PieceSource source(snapshot, file);
+    const auto etag = store_.put(
+        key, file.bytes, [&] { return source.next(); }, PutCondition{});
+    if (!etag.ok()) {
+      return etag.error().with_context("upload " + key);
+    }
+  }
+  const auto etag = put_text(
+      store_,
+      prefix + std::string(kManifestFile),
+      snapshot.manifest_text(),
+      PutCondition{});
+  return etag.ok() ? ok_status() : Status(etag.error());
+}
+
+Status StoredRun::commit_entry(const SnapshotReader& snapshot) {
+  const Manifest& manifest = snapshot.manifest();
+  const std::string key = lineage_key(manifest.commit);
+  const auto put = put_text(
+      store_,
+      key,
+      entry_text({snapshot.id(), manifest.generation, manifest.parent}),
+      PutCondition{PutCondition::Kind::kAbsent, {}});
+  if (put.ok() || put.error().code != ErrorCode::kFenced) {
+    return put.ok() ? ok_status() : Status(put.error());
+  }
+  // A put whose answer got lost may have been ours.
+  known_entries_.erase(manifest.commit);
+  const auto winner = entry(manifest.commit);
+  if (winner.ok() && winner.value().id == snapshot.id()) {
+    return ok_status();
+  }
+  return put.error();
+}
+
+Status StoredRun::write_latest() {
+  const auto list_now = list();
+  if (!list_now.ok()) {
+    return list_now.error();
+  }
+  RemoteJson latest{{"newest", nullptr}, {"healthy", nullptr}};
+  for (const SnapshotInfo& info : list_now.value()) {
+    if (info.verdict != kUnreadable) {
+      latest["newest"] = info.id;
+    }
+    if (info.verdict == kHealthy) {
+      latest["healthy"] = info.id;
+    }
+  }
+  const auto etag = put_text(
+      store_, root_ + std::string(kLatest), latest.dump(), PutCondition{});
+  return etag.ok() ? ok_status() : Status(etag.error());
+}
+
+Status StoredRun::drop(const std::string& id) {
+  const auto entries = lineage();
+  if (!entries.ok()) {
+    return entries.error();
+  }
+  std::optional<std::uint64_t> commit;
+  for (const auto& [number, named] : entries.value()) {
+    if (named.id == id) {
+      commit = number;
+    }
+  }
+  if (!commit) {
+    return Error{
+        ErrorCode::kNotFound,
+        fmt::format("the lineage of {}names no snapshot {}", root_, id)};
+  }
+  SWAVD_RETURN_IF_ERROR(store_.remove(lineage_key(*commit)));
+  known_entries_.erase(*commit);
+  known_infos_.erase(id);
+  SWAVD_RETURN_IF_ERROR(write_latest());
+  const auto objects = store_.list(snapshot_prefix(id));
+  if (!objects.ok()) {
+    return objects.error();
+  }
+  for (const ObjectInfo& object : objects.value()) {
+    SWAVD_RETURN_IF_ERROR(store_.remove(object.key));
+  }
+  return ok_status();
+}
+
+}  // namespace
+
+std::unique_ptr<RemoteRun> open_remote_run(
+    ObjectStore& store,
+    const std::string& run) {
+  return std::make_unique<StoredRun>(store, run);
+}
+
+}  // namespace swavd::state

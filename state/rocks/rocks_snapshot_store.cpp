@@ -1,0 +1,385 @@
+#include "state/rocks/rocks_snapshot_store.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+#include <rocksdb/convenience.h>
+
+#include "ops/base/log.h"
+#include "state/content/snapshot_content.h"
+#include "state/rocks/keys.h"
+#include "state/rocks/rocks_catalog.h"
+#include "state/rocks/sst_snapshot.h"
+
+namespace swavd::state {
+
+namespace {
+
+constexpr std::string_view kFormatKey = "format";
+constexpr std::string_view kFormat = "swavd-local/1";
+constexpr std::string_view kNumberPrefix = "number/";
+constexpr std::string_view kPinPrefix = "pin/";
+/// More than the reserve, so that giving the ballast up always restores it.
+constexpr std::uint64_t kBallastMargin = 1U << 20U;
+
+std::string key_of(std::string_view prefix, const std::string& name) {
+  return std::string(prefix) + name;
+}
+
+rocksdb::WriteOptions synced() {
+  rocksdb::WriteOptions options;
+  options.sync = true;
+  return options;
+}
+
+/// Removes what an interrupted commit left. The folder holds nothing else.
+Status clear_staging(const std::filesystem::path& staging) {
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(staging, error)) {
+    log(LogLevel::kInfo,
+        "staging_leftover_removed",
+        "an interrupted commit left a file",
+        {{"path", entry.path().string()}});
+    std::filesystem::remove(entry.path(), error);
+    if (error) {
+      break;
+    }
+  }
+  if (error) {
+    return errno_error(error.value(), "clear", staging);
+  }
+  return ok_status();
+}
+
+/// kExhausted unless `bytes` and the reserve are free.
+Status need_room(const LocalStoreOptions& options, std::uint64_t bytes) {
+  const auto free = free_bytes(options.folder);
+  if (!free.ok()) {
+    return free.error();
+  }
+  if (free.value() < bytes + options.reserve_bytes) {
+    return Error{
+        ErrorCode::kExhausted,
+        fmt::format(
+            "{} has {} bytes free, {} are needed ({} of them as reserve): "
+            "make room or lower the retention",
+            options.folder,
+            free.value(),
+            bytes + options.reserve_bytes,
+            options.reserve_bytes)};
+  }
+  return ok_status();
+}
+
+}  // namespace
+
+RocksSnapshotStore::RocksSnapshotStore(
+    LocalStoreOptions options,
+    FileLock lock,
+    std::shared_ptr<Database> database,
+    Ballast ballast)
+    : options_(std::move(options)),
+      folder_(options_.folder),
+      lock_(std::move(lock)),
+      database_(std::move(database)),
+      ballast_(std::move(ballast)) {}
+
+Result<std::unique_ptr<SnapshotStore>> RocksSnapshotStore::open(
+    const LocalStoreOptions& options) {
+  const std::filesystem::path folder(options.folder);
+  SWAVD_RETURN_IF_ERROR(make_folders(folder / kStagingFolder));
+  auto lock = FileLock::acquire(folder / "writer.lock");
+  if (!lock.ok()) {
+    return lock.error();
+  }
+  SWAVD_RETURN_IF_ERROR(clear_staging(folder / kStagingFolder));
+  Ballast ballast(folder / "ballast", options.reserve_bytes + kBallastMargin);
+  if (!need_room(options, 0).ok()) {
+    // Even opening writes: a new MANIFEST, and what the log still holds.
+    SWAVD_RETURN_IF_ERROR(ballast.give_up());
+  }
+  SWAVD_RETURN_IF_ERROR(sync_folder(folder));
+  auto database = Database::open_primary(folder / kDatabaseFolder);
+  if (!database.ok()) {
+    return database.error();
+  }
+  std::unique_ptr<RocksSnapshotStore> store(new RocksSnapshotStore(
+      options,
+      std::move(lock).value(),
+      std::move(database).value(),
+      std::move(ballast)));
+  SWAVD_RETURN_IF_ERROR(store->check_format());
+  SWAVD_RETURN_IF_ERROR(store->take_ballast());
+  return std::unique_ptr<SnapshotStore>(std::move(store));
+}
+
+Result<std::vector<SnapshotInfo>> RocksSnapshotStore::list() {
+  return list_snapshots(*database_);
+}
+
+Result<std::unique_ptr<SnapshotReader>> RocksSnapshotStore::open(
+    const std::string& id) {
+  return read_snapshot(database_, id);
+}
+
+Result<std::string> RocksSnapshotStore::commit(
+    Manifest manifest,
+    const FrozenState& state) {
+  SWAVD_RETURN_IF_ERROR(still_sound());
+  const auto content = content_of(manifest, state);
+  if (!content.ok()) {
+    return content.error();
+  }
+  SWAVD_RETURN_IF_ERROR(check_number(manifest));
+  SWAVD_RETURN_IF_ERROR(
+      need_room(options_, sst_bytes(content.value(), manifest)));
+  const std::filesystem::path table =
+      folder_ / kStagingFolder / fmt::format("{:012}.sst", manifest.commit);
+  auto written =
+      write_sst_snapshot(table, content.value(), std::move(manifest));
+  Status ready =
+      written.ok() ? need_room(options_, 0) : Status(written.error());
+  if (!ready.ok()) {
+    std::error_code ignored;
+    std::filesystem::remove(table, ignored);
+    // Full before anything was published: the one outcome that is known.
+    return ready.error().code == ErrorCode::kExhausted ? ready.error()
+                                                       : broken(ready.error());
+  }
+  SWAVD_RETURN_IF_ERROR(publish(table));
+  return std::move(written).value().id;
+}
+
+Status RocksSnapshotStore::publish(const std::filesystem::path& table) {
+  rocksdb::IngestExternalFileOptions options;
+  options.move_files = true;
+  // A copy would need the room twice, unasked.
+  options.failed_move_fall_back_to_copy = false;
+  options.write_global_seqno = false;
+  const rocksdb::Status status = database_->db().IngestExternalFile(
+      database_->snapshots(), {table.string()}, options);
+  if (!status.ok()) {
+    return broken(rocks_error(status, "publish " + table.string()));
+  }
+  return ok_status();
+}
+
+Status RocksSnapshotStore::drop(const std::string& id) {
+  SWAVD_RETURN_IF_ERROR(still_sound());
+  const auto info = find_snapshot(*database_, id);
+  if (!info.ok()) {
+    return info.error();
+  }
+  if (!need_room(options_, 0).ok()) {
+    log(LogLevel::kWarning,
+        "ballast_given_up",
+        "the disk is full: its room serves to drop a snapshot",
+        {{"folder", options_.folder}, {"id", id}});
+    SWAVD_RETURN_IF_ERROR(ballast_.give_up());
+  }
+  SWAVD_RETURN_IF_ERROR(need_room(options_, 0));
+  SWAVD_RETURN_IF_ERROR(delete_commit(info.value().commit));
+  SWAVD_RETURN_IF_ERROR(unpin(id));
+  return take_ballast();
+}
+
+Status RocksSnapshotStore::unpin(const std::string& id) {
+  const std::string key = key_of(kPinPrefix, id);
+  std::string value;
+  rocksdb::Status status =
+      database_->db().Get({}, database_->settings(), key, &value);
+  if (status.IsNotFound()) {
+    return ok_status();
+  }
+  if (status.ok()) {
+    status = database_->db().Delete(synced(), database_->settings(), key);
+  }
+  if (!status.ok()) {
+    return broken(rocks_error(status, "unpin " + id));
+  }
+  return ok_status();
+}
+
+Status RocksSnapshotStore::delete_commit(std::uint64_t commit) {
+  const std::string first = commit_prefix(commit);
+  const std::string end = commit_end(commit);
+  const rocksdb::Slice from(first);
+  const rocksdb::Slice to(end);
+  rocksdb::Status status = rocksdb::DeleteFilesInRange(
+      &database_->db(),
+      database_->snapshots(),
+      &from,
+      &to,
+      /*include_end=*/false);
+  if (status.ok()) {
+    // For what lies in a table together with other snapshots. Where the table
+    // went as a whole, nothing is left and no tombstone is needed.
+    rocksdb::ReadOptions within;
+    within.iterate_upper_bound = &to;
+    const std::unique_ptr<rocksdb::Iterator> rest(
+        database_->db().NewIterator(within, database_->snapshots()));
+    rest->Seek(from);
+    status = rest->status();
+    if (status.ok() && rest->Valid()) {
+      status = database_->db().DeleteRange(
+          synced(), database_->snapshots(), from, to);
+    }
+  }
+  if (!status.ok()) {
+    return broken(rocks_error(status, fmt::format("drop commit {}", commit)));
+  }
+  return ok_status();
+}
+
+Status RocksSnapshotStore::set_pinned(const std::string& id, bool pinned) {
+  SWAVD_RETURN_IF_ERROR(still_sound());
+  const auto info = find_snapshot(*database_, id);
+  if (!info.ok()) {
+    return info.error();
+  }
+  SWAVD_RETURN_IF_ERROR(need_room(options_, 0));
+  if (!pinned) {
+    return unpin(id);
+  }
+  const rocksdb::Status status = database_->db().Put(
+      synced(), database_->settings(), key_of(kPinPrefix, id), "1");
+  if (!status.ok()) {
+    return broken(rocks_error(status, "pin " + id));
+  }
+  return ok_status();
+}
+
+Result<std::vector<std::string>> RocksSnapshotStore::pinned() {
+  std::vector<std::string> ids;
+  const std::unique_ptr<rocksdb::Iterator> keys(
+      database_->db().NewIterator({}, database_->settings()));
+  for (keys->Seek(rocksdb::Slice(kPinPrefix));
+       keys->Valid() && keys->key().starts_with(rocksdb::Slice(kPinPrefix));
+       keys->Next()) {
+    ids.push_back(keys->key().ToString().substr(kPinPrefix.size()));
+  }
+  if (!keys->status().ok()) {
+    return rocks_error(keys->status(), "read the pins");
+  }
+  return ids;
+}
+
+Result<std::uint64_t> RocksSnapshotStore::read_number(const std::string& name) {
+  std::string value;
+  const rocksdb::Status status = database_->db().Get(
+      {}, database_->settings(), key_of(kNumberPrefix, name), &value);
+  if (status.IsNotFound()) {
+    return std::uint64_t{0};
+  }
+  if (!status.ok()) {
+    return rocks_error(status, "read the number " + name);
+  }
+  if (value.size() != sizeof(std::uint64_t)) {
+    return Error{ErrorCode::kCorruption, "the number " + name + " is damaged"};
+  }
+  return load_u64_be(value);
+}
+
+Status RocksSnapshotStore::write_number(
+    const std::string& name,
+    std::uint64_t value) {
+  SWAVD_RETURN_IF_ERROR(still_sound());
+  SWAVD_RETURN_IF_ERROR(need_room(options_, 0));
+  const rocksdb::Status status = database_->db().Put(
+      synced(),
+      database_->settings(),
+      key_of(kNumberPrefix, name),
+      u64_be(value));
+  if (!status.ok()) {
+    return broken(rocks_error(status, "write the number " + name));
+  }
+  return ok_status();
+}
+
+Status RocksSnapshotStore::check_format() {
+  std::string found;
+  const rocksdb::Status status = database_->db().Get(
+      {}, database_->settings(), rocksdb::Slice(kFormatKey), &found);
+  if (status.ok() && found != kFormat) {
+    return Error{
+        ErrorCode::kCorruption,
+        fmt::format(
+            "{} has format {}; this version reads {}",
+            options_.folder,
+            found,
+            kFormat)};
+  }
+  if (status.ok()) {
+    return ok_status();
+  }
+  if (!status.IsNotFound()) {
+    return rocks_error(status, "read the format of " + options_.folder);
+  }
+  SWAVD_RETURN_IF_ERROR(need_room(options_, 0));
+  const rocksdb::Status put = database_->db().Put(
+      synced(),
+      database_->settings(),
+      rocksdb::Slice(kFormatKey),
+      rocksdb::Slice(kFormat));
+  return put.ok() ? ok_status()
+                  : Status(rocks_error(put, "write " + options_.folder));
+}
+
+Status RocksSnapshotStore::check_number(const Manifest& manifest) {
+  const auto list = list_snapshots(*database_);
+  if (!list.ok()) {
+    return list.error();
+  }
+  for (const SnapshotInfo& info : list.value()) {
+    if (info.commit == manifest.commit &&
+        info.generation >= manifest.generation) {
+      return Error{
+          ErrorCode::kInvalidArgument,
+          fmt::format(
+              "commit {} exists already: {} of generation {}",
+              info.commit,
+              info.id,
+              info.generation)};
+    }
+  }
+  return ok_status();
+}
+
+Status RocksSnapshotStore::take_ballast() {
+  const auto taken = ballast_.take(options_.reserve_bytes);
+  if (!taken.ok()) {
+    return taken.error();
+  }
+  if (!taken.value()) {
+    log(LogLevel::kWarning,
+        "ballast_missing",
+        "no room to set aside for dropping snapshots on a full disk",
+        {{"folder", options_.folder}});
+  }
+  return ok_status();
+}
+
+Status RocksSnapshotStore::still_sound() const {
+  if (failure_) {
+    return failure_->with_context(
+        "an earlier write to the local store failed; restart");
+  }
+  return ok_status();
+}
+
+Error RocksSnapshotStore::broken(Error error) {
+  // No space, reported by RocksDB half-way, is not the foreseen kind.
+  if (error.code == ErrorCode::kExhausted) {
+    error.code = ErrorCode::kIo;
+  }
+  failure_ = error;
+  return error;
+}
+
+}  // namespace swavd::state

@@ -1,0 +1,139 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ops/base/bytes.h"
+#include "ops/base/result.h"
+#include "state/frozen_state.h"
+#include "state/manifest.h"
+
+namespace swavd::state {
+
+/// Verdict of a listed snapshot whose manifest cannot be read: it counts as
+/// there, and opening it gives the reason.
+inline constexpr std::string_view kUnreadable = "unreadable";
+
+/// What a listing shows of a snapshot.
+struct SnapshotInfo {
+  std::string id;
+  std::uint64_t generation = 0;
+  std::uint64_t commit = 0;
+  std::uint64_t step = 0;
+  std::uint64_t images = 0;
+  std::int64_t created_ms = 0;
+  std::uint64_t bytes = 0;  ///< of all files
+  std::string verdict;      ///< health, or kUnreadable
+  std::string parent;
+};
+
+/// One committed snapshot being read. Not thread-safe, but it may live on
+/// another thread than the catalogue's.
+class SnapshotReader {
+ public:
+  SnapshotReader() = default;
+  SnapshotReader(const SnapshotReader&) = delete;
+  SnapshotReader& operator=(const SnapshotReader&) = delete;
+  virtual ~SnapshotReader() = default;
+
+  [[nodiscard]] virtual const std::string& id() const = 0;
+  [[nodiscard]] virtual const Manifest& manifest() const = 0;
+
+  /// The exact text of manifest.json.
+  [[nodiscard]] virtual const std::string& manifest_text() const = 0;
+
+  /// Calls `sink` with the bytes of file `name`, piece by piece, in order; the
+  /// bytes are not checked against the manifest's digest (`read_verified`
+  /// does). Errors: kNotFound (the manifest names no such file, or a folder
+  /// was pulled without it), kIo, kCorruption; and what `sink` returns.
+  [[nodiscard]] virtual Status read(
+      const std::string& name,
+      const std::function<Status(Bytes)>& sink) = 0;
+};
+
+/// The whole file `name`, its digest checked against the manifest.
+/// Errors: those of `read`; kCorruption when the digest differs.
+[[nodiscard]] Result<ByteVector> read_verified(
+    SnapshotReader& reader,
+    const std::string& name);
+
+/// Reads every file and checks every digest, the id and `state_sha256`.
+/// Errors: kCorruption naming the first file that differs.
+[[nodiscard]] Status verify(SnapshotReader& reader);
+
+/// A set of snapshots that can be listed and read: a local store, a run in an
+/// object store, a folder with one pulled snapshot. Not thread-safe.
+class SnapshotCatalog {
+ public:
+  SnapshotCatalog() = default;
+  SnapshotCatalog(const SnapshotCatalog&) = delete;
+  SnapshotCatalog& operator=(const SnapshotCatalog&) = delete;
+  virtual ~SnapshotCatalog() = default;
+
+  /// Ascending by (generation, commit).
+  [[nodiscard]] virtual Result<std::vector<SnapshotInfo>> list() = 0;
+
+  /// Errors: kNotFound, kCorruption (manifest unreadable).
+  [[nodiscard]] virtual Result<std::unique_ptr<SnapshotReader>> open(
+      const std::string& id) = 0;
+};
+
+/// The local tier: snapshots committed atomically on this machine's disk.
+/// All calls from one named thread, except that `list` and `open` of another
+/// process may run at any time.
+class SnapshotStore : public SnapshotCatalog {
+ public:
+  /// Writes and publishes one snapshot: after an ok it survives power loss,
+  /// after an error or a crash it does not exist at all. Fills in `files` and
+  /// `state_sha256` of the manifest; the rest is the caller's, `step` equal to
+  /// the state's. A commit number that is taken by an older generation is a
+  /// dead branch and replaced. Gives the id. Errors: kExhausted (not enough
+  /// room: nothing was published, try again later); kInvalidArgument (the
+  /// number is taken, another step, a bad file name: nothing was started); any
+  /// other error has an unknown outcome and must end the process.
+  [[nodiscard]] virtual Result<std::string> commit(
+      Manifest manifest,
+      const FrozenState& state) = 0;
+
+  /// Removes a snapshot, its pin too, and gives its space back; on a full disk
+  /// by giving up the ballast. Errors: kNotFound, kExhausted (no room even to
+  /// write that down), kIo.
+  [[nodiscard]] virtual Status drop(const std::string& id) = 0;
+
+  /// Keeps `id` from retention, or lets it go. Errors: kNotFound, kIo.
+  [[nodiscard]] virtual Status set_pinned(
+      const std::string& id,
+      bool pinned) = 0;
+  [[nodiscard]] virtual Result<std::vector<std::string>> pinned() = 0;
+
+  /// A synced number under `name` that outlives the process ("generation");
+  /// 0 when it was never written. Errors: kIo, kCorruption; kExhausted.
+  [[nodiscard]] virtual Result<std::uint64_t> read_number(
+      const std::string& name) = 0;
+  [[nodiscard]] virtual Status write_number(
+      const std::string& name,
+      std::uint64_t value) = 0;
+};
+
+struct LocalStoreOptions {
+  std::string folder;  ///< "<data_dir>/snapshots"
+  /// No write, ingest or drop starts unless its size plus this is free:
+  /// RocksDB aborts the process when the disk is full. A ballast file of the
+  /// same size is kept as well while there is room for it.
+  std::uint64_t reserve_bytes = 256ULL << 20U;
+};
+
+/// Opens (and creates) the local store for the one process that writes it.
+/// Errors: kUnavailable naming the holder, kIo, kCorruption.
+[[nodiscard]] Result<std::unique_ptr<SnapshotStore>> open_local_store(
+    const LocalStoreOptions& options);
+
+/// Opens a local store for reading, beside a daemon that may be writing it.
+[[nodiscard]] Result<std::unique_ptr<SnapshotCatalog>> open_local_catalog(
+    const std::string& folder);
+
+}  // namespace swavd::state

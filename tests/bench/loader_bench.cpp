@@ -1,0 +1,253 @@
+// Decoding and rendering, on one core. Pictures come from $SWAVD_TEST_DATA:
+// photos-700.tar for the photographs, cifar10-train.tar for 32x32 pixels.
+// `images_per_cpu_second` is the figure to quote; it counts CPU time of the
+// benchmark's own thread.
+
+#include <array>
+#include <cstdint>
+#include <ctime>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+
+#include "dedup_free_loader/crop_plan.h"
+#include "dedup_free_loader/image.h"
+#include "tests/dedup_free_loader/tar_files.h"
+
+namespace {
+
+using swavd::ByteVector;
+using swavd::loader::AugmentOptions;
+using swavd::loader::CpuRenderer;
+using swavd::loader::CropPlan;
+using swavd::loader::CropSpec;
+using swavd::loader::decode_image;
+using swavd::loader::draw_crop_plans;
+using swavd::loader::Image;
+using swavd::loader::JitterOp;
+using swavd::loader::testing::TarFile;
+
+/// A set of files and the crops that are made of each.
+struct Set {
+  std::vector<TarFile> files;
+  std::vector<CropSpec> crops;
+};
+
+Set load(const std::string& tar, std::size_t limit) {
+  const auto path = swavd::loader::testing::test_data(tar);
+  if (path.empty()) {
+    return {};
+  }
+  return {swavd::loader::testing::read_tar(path, limit), {}};
+}
+
+const Set& photos() {
+  static const Set set = [] {
+    Set loaded = load("photos-700.tar", 700);
+    loaded.crops = {
+        {.count = 2, .size = 224, .scale_min = 0.14, .scale_max = 1.0},
+        {.count = 6, .size = 96, .scale_min = 0.05, .scale_max = 0.14}};
+    return loaded;
+  }();
+  return set;
+}
+
+const Set& cifar() {
+  static const Set set = [] {
+    Set loaded = load("cifar10-train.tar", 2000);
+    loaded.crops = {
+        {.count = 2, .size = 64, .scale_min = 0.14, .scale_max = 1.0},
+        {.count = 4, .size = 32, .scale_min = 0.05, .scale_max = 0.14}};
+    return loaded;
+  }();
+  return set;
+}
+
+double thread_cpu_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) +
+         static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+/// Counts images and CPU time while it lives.
+class Meter {
+ public:
+  explicit Meter(benchmark::State& state)
+      : state_(state),
+        start_(thread_cpu_seconds()) {}
+
+  Meter(const Meter&) = delete;
+  Meter& operator=(const Meter&) = delete;
+
+  ~Meter() {
+    const double seconds = thread_cpu_seconds() - start_;
+    state_.counters["images_per_cpu_second"] =
+        static_cast<double>(state_.iterations()) / seconds;
+    state_.counters["cpu_ms_per_image"] =
+        seconds * 1e3 / static_cast<double>(state_.iterations());
+  }
+
+ private:
+  benchmark::State& state_;
+  double start_;
+};
+
+std::vector<CropPlan>
+plans_of(const Image& image, const Set& set, std::size_t number) {
+  return draw_crop_plans(
+      /*seed=*/1,
+      {.topic = "images",
+       .partition = 0,
+       .offset = static_cast<std::int64_t>(number)},
+      image.width,
+      image.height,
+      set.crops,
+      AugmentOptions{});
+}
+
+Image decode(const TarFile& file) {
+  auto decoded = decode_image(file.bytes, {});
+  const bool good = std::holds_alternative<Image>(decoded);
+  return good ? std::get<Image>(std::move(decoded)) : Image{};
+}
+
+void render_all(
+    const Image& image,
+    const std::vector<CropPlan>& plans,
+    float* out) {
+  const AugmentOptions augment;
+  const CpuRenderer renderer;
+  for (const CropPlan& plan : plans) {
+    renderer.render(image, plan, augment, out);
+    out += std::size_t{3} * static_cast<std::size_t>(plan.size) *
+           static_cast<std::size_t>(plan.size);
+  }
+}
+
+std::vector<float> room_for(const Set& set) {
+  std::size_t floats = 0;
+  for (const CropSpec& spec : set.crops) {
+    floats += std::size_t{3} * static_cast<std::size_t>(spec.count) *
+              static_cast<std::size_t>(spec.size) *
+              static_cast<std::size_t>(spec.size);
+  }
+  return std::vector<float>(floats);
+}
+
+bool missing(benchmark::State& state, const Set& set) {
+  if (set.files.empty()) {
+    state.SkipWithError("set SWAVD_TEST_DATA to the folder of test images");
+  }
+  return set.files.empty();
+}
+
+using GetSet = const Set& (*)();
+
+void decode_only(benchmark::State& state, GetSet get) {
+  const Set& set = get();
+  if (missing(state, set)) {
+    return;
+  }
+  const Meter meter(state);
+  std::size_t next = 0;
+  for (auto iteration : state) {
+    benchmark::DoNotOptimize(decode(set.files[next]));
+    next = (next + 1) % set.files.size();
+  }
+}
+
+void decode_and_render(benchmark::State& state, GetSet get) {
+  const Set& set = get();
+  if (missing(state, set)) {
+    return;
+  }
+  std::vector<float> out = room_for(set);
+  const Meter meter(state);
+  std::size_t next = 0;
+  for (auto iteration : state) {
+    const Image image = decode(set.files[next]);
+    render_all(image, plans_of(image, set, next), out.data());
+    benchmark::ClobberMemory();
+    next = (next + 1) % set.files.size();
+  }
+}
+
+/// All crops of decoded pictures with the plans reduced to one stage by
+/// `keep`, which shows what each stage costs on top of the bare cut.
+void render_stage(
+    benchmark::State& state,
+    GetSet get,
+    void (*keep)(CropPlan&)) {
+  const Set& set = get();
+  if (missing(state, set)) {
+    return;
+  }
+  std::vector<Image> images;
+  std::vector<std::vector<CropPlan>> plans;
+  constexpr std::size_t kImages = 100;
+  for (std::size_t i = 0; i < std::min(kImages, set.files.size()); ++i) {
+    images.push_back(decode(set.files[i]));
+    plans.push_back(plans_of(images.back(), set, i));
+    for (CropPlan& plan : plans.back()) {
+      keep(plan);
+    }
+  }
+  std::vector<float> out = room_for(set);
+  const Meter meter(state);
+  std::size_t next = 0;
+  for (auto iteration : state) {
+    render_all(images[next], plans[next], out.data());
+    benchmark::ClobberMemory();
+    next = (next + 1) % images.size();
+  }
+}
+
+void keep_all(CropPlan& /*plan*/) {}
+
+void keep_cut(CropPlan& plan) {
+  plan.jitter = plan.gray = false;
+  plan.blur_sigma = 0;
+}
+
+void keep_jitter(CropPlan& plan) {
+  plan.gray = false;
+  plan.blur_sigma = 0;
+}
+
+void keep_blur(CropPlan& plan) {
+  plan.jitter = plan.gray = false;
+}
+
+void draw_only(benchmark::State& state) {
+  Set set;
+  set.crops = photos().crops;
+  Image image;
+  image.width = 500;
+  image.height = 375;
+  const Meter meter(state);
+  std::size_t next = 0;
+  for (auto iteration : state) {
+    benchmark::DoNotOptimize(plans_of(image, set, next++));
+  }
+}
+
+BENCHMARK_CAPTURE(decode_only, photos, photos);
+BENCHMARK_CAPTURE(decode_and_render, photos_2x224_6x96, photos);
+BENCHMARK_CAPTURE(render_stage, photos_cut, photos, keep_cut);
+BENCHMARK_CAPTURE(render_stage, photos_cut_jitter, photos, keep_jitter);
+BENCHMARK_CAPTURE(render_stage, photos_cut_blur, photos, keep_blur);
+BENCHMARK_CAPTURE(render_stage, photos_all, photos, keep_all);
+BENCHMARK_CAPTURE(decode_only, cifar, cifar);
+BENCHMARK_CAPTURE(decode_and_render, cifar_2x64_4x32, cifar);
+BENCHMARK_CAPTURE(render_stage, cifar_cut, cifar, keep_cut);
+BENCHMARK_CAPTURE(render_stage, cifar_cut_jitter, cifar, keep_jitter);
+BENCHMARK_CAPTURE(render_stage, cifar_cut_blur, cifar, keep_blur);
+BENCHMARK_CAPTURE(render_stage, cifar_all, cifar, keep_all);
+BENCHMARK(draw_only);
+
+}  // namespace
+
+BENCHMARK_MAIN();

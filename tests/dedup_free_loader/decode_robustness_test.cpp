@@ -1,0 +1,104 @@
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "dedup_free_loader/image.h"
+#include "ops/base/philox.h"
+#include "tests/dedup_free_loader/golden.h"
+#include "tests/dedup_free_loader/tar_files.h"
+
+namespace swavd::loader {
+namespace {
+
+/// Decodes and checks that the answer is whole: a picture with all its pixels,
+/// or a reason in words.
+bool is_sound(Bytes file) {
+  const auto decoded = decode_image(file, {});
+  if (const auto* rejection = std::get_if<Rejection>(&decoded)) {
+    return !rejection->detail.empty();
+  }
+  const auto& image = std::get<Image>(decoded);
+  return image.width > 0 && image.height > 0 &&
+         image.rgb.size() == static_cast<std::size_t>(image.width) *
+                                 static_cast<std::size_t>(image.height) * 3;
+}
+
+std::vector<ByteVector> golden_inputs() {
+  std::vector<ByteVector> files;
+  for (const auto& entry : std::filesystem::directory_iterator(
+           testing::golden_folder() / "decode")) {
+    if (entry.path().extension() != ".rgb") {
+      files.push_back(testing::read_bytes(entry.path()));
+    }
+  }
+  return files;
+}
+
+TEST(DecodeRobustness, EveryBrokenCopyHasAnAnswer) {
+  Random random(stream_key(1, "broken copies"));
+  for (const ByteVector& file : golden_inputs()) {
+    for (int copy = 0; copy < 100; ++copy) {
+      ByteVector broken = file;
+      const std::uint32_t hits = 1 + random.below(4);
+      for (std::uint32_t hit = 0; hit < hits; ++hit) {
+        const auto size = static_cast<std::uint32_t>(broken.size());
+        broken[random.below(size)] =
+            static_cast<std::uint8_t>(random.next_u32());
+      }
+      if (random.below(4) == 0) {
+        broken.resize(random.below(static_cast<std::uint32_t>(file.size())));
+      }
+      // A fresh copy of exact size, so that a sanitizer sees an overrun.
+      ASSERT_TRUE(is_sound(ByteVector(broken)));
+    }
+  }
+}
+
+TEST(DecodeRobustness, OddFilesOfTheWildHaveAnAnswer) {
+  const auto path = testing::test_data("odd-images.tar");
+  if (path.empty()) {
+    GTEST_SKIP() << "set SWAVD_TEST_DATA to a folder with odd-images.tar";
+  }
+  std::map<std::string, int> verdicts;
+  const auto files = testing::read_tar(path);
+  ASSERT_GT(files.size(), 200U);
+  for (const auto& file : files) {
+    EXPECT_TRUE(is_sound(file.bytes)) << file.name;
+    const auto decoded = decode_image(file.bytes, {});
+    const auto* rejection = std::get_if<Rejection>(&decoded);
+    if (rejection == nullptr) {
+      ++verdicts["image"];
+      continue;
+    }
+    ++verdicts[std::string(to_string(rejection->reason))];
+    RecordProperty(file.name, rejection->detail);
+    // What carries a known signature is never called unknown.
+    EXPECT_EQ(
+        rejection->reason == RejectReason::kUnknownFormat,
+        sniff_format(file.bytes) == "unknown")
+        << file.name;
+  }
+  EXPECT_GT(verdicts["image"], 40);
+  for (const auto& [verdict, count] : verdicts) {
+    RecordProperty(verdict, count);
+  }
+}
+
+TEST(DecodeRobustness, EveryPhotographDecodes) {
+  const auto path = testing::test_data("photos-700.tar");
+  if (path.empty()) {
+    GTEST_SKIP() << "set SWAVD_TEST_DATA to a folder with photos-700.tar";
+  }
+  for (const auto& file : testing::read_tar(path, /*limit=*/100)) {
+    const auto decoded = decode_image(file.bytes, {});
+    EXPECT_TRUE(std::holds_alternative<Image>(decoded)) << file.name;
+  }
+}
+
+}  // namespace
+}  // namespace swavd::loader

@@ -1,0 +1,98 @@
+// What cannot be trained on ends in the dead letters with its reason, and
+// nothing else stops.
+
+#include <fstream>
+#include <map>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "tests/e2e/http_get.h"
+#include "tests/e2e/images.h"
+#include "tests/e2e/ledger_oracle.h"
+#include "tests/e2e/scale.h"
+#include "tests/e2e/site.h"
+
+namespace swavd::e2e {
+namespace {
+
+using nlohmann::json;
+
+/// Name of a file and the reason it must be rejected for.
+using Poison = std::map<std::string, std::string>;
+
+void write(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+/// Among 64 good images, in the middle of their names.
+Poison fill_with_poison(const Site& site) {
+  const std::string folder = site.path("images");
+  fill_folder(folder, 64, 0);
+  constexpr int kWidth = 8000;
+  constexpr int kHeight = 5000;  // 40 megapixels, the limit is 33.5
+  write(folder + "/000020-cut.jpg", cut_jpeg(1));
+  write(folder + "/000021-empty.jpg", "");
+  write(folder + "/000022-junk.bin", junk(1, 100));
+  write(folder + "/000023-huge.png", gray_png(kWidth, kHeight));
+  return {
+      {"000020-cut.jpg", "truncated"},
+      {"000021-empty.jpg", "empty"},
+      {"000022-junk.bin", "unknown_format"},
+      {"000023-huge.png", "too_many_pixels"}};
+}
+
+/// By the name each record was pushed with: reason and payload.
+Poison reasons_in(const Topic& dead) {
+  Poison reasons;
+  for (const auto& [partition, records] : dead) {
+    for (const auto& [offset, record] : records) {
+      EXPECT_FALSE(
+          ingest::find_header(record.headers, ingest::kHeaderDetail).empty());
+      reasons.emplace(
+          ingest::find_header(record.headers, ingest::kHeaderName),
+          ingest::find_header(record.headers, ingest::kHeaderReason));
+    }
+  }
+  return reasons;
+}
+
+TEST(Poison, EndsInTheDeadLettersWithItsReasonAndTrainingGoesOn) {
+  SiteOptions options;
+  options.batch_images = 8;
+  Site site(options);
+  const Poison poison = fill_with_poison(site);
+  push(site.stream_url(), site.path("images"));
+  const auto daemon = site.start_training();
+  ASSERT_TRUE(site.wait_for_images(*daemon, 64));
+
+  // One word each, the same everywhere.
+  const auto status = http_status(site.port());
+  const auto metrics = http_get(site.port(), "/metrics");
+  ASSERT_TRUE(status && metrics);
+  for (const auto& [name, reason] : poison) {
+    EXPECT_EQ(status->at("rejected").value(reason, 0), 1) << reason;
+    EXPECT_NE(
+        metrics->body.find(
+            "swavd_messages_rejected_total{reason=\"" + reason + "\"} 1\n"),
+        std::string::npos)
+        << reason;
+    EXPECT_NE(
+        daemon->err().find(reason + " record rejected"), std::string::npos)
+        << reason;
+  }
+  ASSERT_EQ(Site::drain(*daemon), 0);
+
+  const auto url = ingest::parse_stream_url(site.stream_url());
+  ASSERT_TRUE(url.ok());
+  const Topic dead = read_topic(ingest::dead_letter_url(url.value(), 0));
+  EXPECT_EQ(reasons_in(dead), poison);
+  const Topic topic = read_topic(site.stream_url());
+  const auto exact = expect_exact(newest_snapshot(site.data_dir()), topic);
+  EXPECT_EQ(exact.trained, 64U);
+  EXPECT_EQ(exact.rejected, 4U);
+  EXPECT_EQ(exact.count, records_of(topic));
+}
+
+}  // namespace
+}  // namespace swavd::e2e

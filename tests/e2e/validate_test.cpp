@@ -1,0 +1,97 @@
+// `swavd validate`: every mistake of a configuration at once.
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/e2e/process.h"
+#include "tests/e2e/site.h"
+#include "tests/ingest/crawl/temp_folder.h"
+
+namespace swavd::e2e {
+namespace {
+
+using ingest::testing::TempFolder;
+
+Finished validate(const std::string& file) {
+  return run_program("swavd", {"validate", "--config", file});
+}
+
+/// How many lines begin with "FILE:".
+std::ptrdiff_t lines_about(const std::string& file, const std::string& text) {
+  std::ptrdiff_t count = 0;
+  for (auto at = text.find("\n" + file + ":"); at != std::string::npos;
+       at = text.find("\n" + file + ":", at + 1)) {
+    ++count;
+  }
+  return count;
+}
+
+TEST(Validate, NamesFiveMistakesWithTheirLinesAndExits78) {
+  const TempFolder folder;
+  const std::string file = folder.write_lines(
+      "swavd.toml",
+      {"run = \"main\"",
+       "data_dir = \"not/absolute\"",
+       "[stream]",
+       "url = \"kafak://broker:9092/images\"",
+       "[loader]",
+       "batch_image = 128",
+       "workers = -1",
+       "[model]",
+       "trainer = \"leger\""});
+  const Finished finished = validate(file);
+  EXPECT_EQ(finished.status, 78);
+  EXPECT_EQ(finished.out, "");
+  for (const char* mistake :
+       {":2: data_dir: ",
+        ":4: stream.url: ",
+        ":6: loader.batch_image: ",
+        ":7: loader.workers: ",
+        ":9: model.trainer: "}) {
+    EXPECT_NE(finished.err.find(file + mistake), std::string::npos)
+        << mistake << "\n"
+        << finished.err;
+  }
+  EXPECT_EQ(lines_about(file, finished.err), 5) << finished.err;
+  EXPECT_NE(finished.err.find("batch_images"), std::string::npos)
+      << "no suggestion: " << finished.err;
+}
+
+TEST(Validate, SyntaxErrorStandsAlone) {
+  const TempFolder folder;
+  const std::string file = folder.write_lines(
+      "swavd.toml", {"data_dir = \"not/absolute\"", "[stream", "nonsense = 1"});
+  const Finished finished = validate(file);
+  EXPECT_EQ(finished.status, 78);
+  EXPECT_EQ(lines_about(file, finished.err), 1) << finished.err;
+  EXPECT_NE(finished.err.find(file + ":2: "), std::string::npos)
+      << finished.err;
+}
+
+TEST(Validate, GoodConfigurationExits0) {
+  const Site site;
+  const Finished finished = validate(site.config());
+  EXPECT_EQ(finished.status, 0) << finished.err;
+  EXPECT_EQ(finished.err, "");
+  EXPECT_NE(finished.out.find("valid"), std::string::npos);
+}
+
+TEST(Validate, MissingFileExits78AndIsNamed) {
+  const Finished finished = validate("/nowhere/swavd.toml");
+  EXPECT_EQ(finished.status, 78);
+  EXPECT_NE(finished.err.find("/nowhere/swavd.toml"), std::string::npos);
+}
+
+TEST(Usage, UnknownCommandExits64) {
+  for (const char* program : {"swavd", "swavd-crawl", "swavctl"}) {
+    EXPECT_EQ(run_program(program, {"no-such-command"}).status, 64) << program;
+    EXPECT_EQ(run_program(program, {}).status, 64) << program;
+    EXPECT_EQ(run_program(program, {"--help"}).status, 0) << program;
+  }
+}
+
+}  // namespace
+}  // namespace swavd::e2e

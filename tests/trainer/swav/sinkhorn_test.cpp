@@ -1,0 +1,137 @@
+#include "trainer/swav/sinkhorn.h"
+
+#include <vector>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <gtest/gtest.h>
+
+namespace swavd::trainer {
+namespace {
+
+at::Tensor table(const std::vector<double>& values, std::int64_t columns) {
+  return at::tensor(values, at::kDouble).view({-1, columns});
+}
+
+at::Tensor test_scores() {
+  return table({.9, .1, -.3, .8, .2, 0, -.1, .7, .3, .5, .4, -.6}, 3);
+}
+
+void expect_near(
+    const at::Tensor& actual,
+    const at::Tensor& expected,
+    double tolerance) {
+  ASSERT_EQ(actual.sizes(), expected.sizes());
+  const double worst =
+      (actual.to(at::kDouble) - expected).abs().max().item<double>();
+  EXPECT_LE(worst, tolerance) << "worst difference " << worst;
+}
+
+struct SinkhornVector {
+  SinkhornOptions options;
+  std::vector<double> codes;
+};
+
+// Computed independently from the formula, six digits.
+const SinkhornVector kVectors[] = {
+    {{.5, 3},
+     {.555985,
+      .200505,
+      .243509,
+      .397973,
+      .214108,
+      .387919,
+      .048563,
+      .429644,
+      .521793,
+      .333625,
+      .487903,
+      .178472}},
+    {{.05, 3},
+     {.999913,
+      1.7e-5,
+      6.9e-5,
+      .828314,
+      .000785,
+      .170901,
+      0,
+      .200487,
+      .799513,
+      .045718,
+      .954258,
+      2.3e-5}},
+    {{.05, 10},
+     {.999386,
+      .000148,
+      .000466,
+      .416913,
+      .003373,
+      .579714,
+      0,
+      .241079,
+      .758921,
+      .005580,
+      .994400,
+      1.9e-5}},
+    {{.03, 10},
+     {.999999,
+      0,
+      1e-6,
+      .563395,
+      7.4e-5,
+      .436531,
+      0,
+      .116994,
+      .883006,
+      .000442,
+      .999558,
+      0}},
+};
+
+TEST(Sinkhorn, GivesTheReferenceCodes) {
+  for (const SinkhornVector& vector : kVectors) {
+    const at::Tensor expected = table(vector.codes, 3);
+    expect_near(sinkhorn(test_scores(), vector.options), expected, 1e-6);
+    // float32: half a unit of the sixth digit and rounding of the exponent.
+    expect_near(
+        sinkhorn(test_scores().to(at::kFloat), vector.options), expected, 5e-6);
+  }
+}
+
+TEST(Sinkhorn, PrototypesOfTheReferenceHaveTheKnownMasses) {
+  const at::Tensor codes = sinkhorn(test_scores(), {.05, 3});
+  expect_near(
+      codes.mean(0, /*keepdim=*/true),
+      table({.468486, .288887, .242627}, 3),
+      1e-6);
+}
+
+TEST(Sinkhorn, EveryRowSumsToOne) {
+  const at::Tensor codes = sinkhorn(test_scores().to(at::kFloat), {.03, 1});
+  expect_near(codes.sum(1), at::zeros({4}, at::kDouble) + 1.0, 1e-6);
+}
+
+TEST(Sinkhorn, SurvivesAPrototypeThatUnderflowedToNothing) {
+  // exp((-3 - 1) / .01) is zero in float32 and in float64.
+  const at::Tensor scores = table({1, .9, -3, .8, 1, -3}, 3);
+  for (const auto type : {at::kFloat, at::kDouble}) {
+    const at::Tensor codes = sinkhorn(scores.to(type), {.005, 3});
+    EXPECT_TRUE(codes.isfinite().all().item<bool>());
+    expect_near(codes.sum(1), at::zeros({2}, at::kDouble) + 1.0, 1e-6);
+  }
+}
+
+TEST(Sinkhorn, SurvivesARowThatUnderflowedToNothing) {
+  const at::Tensor scores = table({1, .9, -3, -3}, 2).to(at::kFloat);
+  const at::Tensor codes = sinkhorn(scores, {.01, 3});
+  EXPECT_TRUE(codes.isfinite().all().item<bool>());
+}
+
+TEST(Sinkhorn, ComputesNoGradient) {
+  const at::Tensor scores = test_scores().requires_grad_(true);
+  EXPECT_FALSE(sinkhorn(scores, {.05, 3}).requires_grad());
+}
+
+}  // namespace
+}  // namespace swavd::trainer

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ops/base/result.h"
+#include "trainer/trainer.h"
+
+namespace swavd::trainer {
+
+struct KnnOptions {
+  std::int32_t k = 20;
+  double temperature = 0.07;  ///< votes weigh exp(similarity / temperature)
+};
+
+/// A share of right answers among n, with its binomial standard error.
+struct Accuracy {
+  double top1 = 0;            ///< percent
+  double standard_error = 0;  ///< percent
+  std::int64_t queries = 0;
+};
+
+/// Weighted k-nearest-neighbour classification with cosine similarity (Wu et
+/// al. 2018). Rows need not be normalised. `*_labels` are class numbers.
+/// Errors: kInvalidArgument (sizes differ, fewer than k in the bank).
+[[nodiscard]] Result<Accuracy> knn(
+    const Features& bank,
+    const std::vector<std::int32_t>& bank_labels,
+    const Features& queries,
+    const std::vector<std::int32_t>& query_labels,
+    const KnnOptions& options);
+
+/// For each image: is the nearest neighbour of its first view, among all
+/// other views, its own second view? Rows of both are images in the same
+/// order. One entry (0 or 1) an image.
+/// Errors: kInvalidArgument (sizes differ, fewer than two images).
+[[nodiscard]] Result<std::vector<std::uint8_t>> view_retrieval(
+    const Features& first,
+    const Features& second);
+
+/// Exact p value for the hypothesis that paired results `after` are better
+/// than `before`: McNemar's exact (binomial) test, one-sided.
+[[nodiscard]] double mcnemar_p(
+    const std::vector<std::uint8_t>& before,
+    const std::vector<std::uint8_t>& after);
+
+}  // namespace swavd::trainer

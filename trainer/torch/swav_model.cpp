@@ -1,0 +1,85 @@
+#include "trainer/torch/swav_model.h"
+
+#include <utility>
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/linear.h>
+#include <c10/core/GradMode.h>
+
+#include "trainer/torch/autocast.h"
+
+namespace swavd::trainer {
+
+namespace {
+
+std::vector<TensorSpec> model_specs(
+    const RegNetDesign& design,
+    const HeadOptions& options) {
+  std::vector<TensorSpec> specs = trunk_specs(design);
+  for (TensorSpec& spec : head_specs(design.features(), options)) {
+    specs.push_back(std::move(spec));
+  }
+  return specs;
+}
+
+}  // namespace
+
+SwavModel::SwavModel(const RegNetDesign& design, const HeadOptions& options)
+    : store(model_specs(design, options)),
+      trunk(store, design),
+      head(store, options),
+      prototypes(store.at(kPrototypesName)) {}
+
+SwavModel::Output SwavModel::forward(
+    const std::vector<at::Tensor>& passes,
+    Precision precision) const {
+  at::Tensor projected;
+  {
+    const AutocastGuard autocast(precision);
+    std::vector<at::Tensor> features;
+    features.reserve(passes.size());
+    for (const at::Tensor& crops : passes) {
+      features.push_back(trunk.forward(crops, Mode::kTrain));
+    }
+    projected = head.forward(at::cat(features), Mode::kTrain);
+  }
+  // Scores are divided by small temperatures, so they stay in float32.
+  const at::Tensor embeddings = normalise_rows(projected.to(at::kFloat));
+  return {embeddings, at::linear(embeddings, prototypes)};
+}
+
+void SwavModel::normalise_prototypes() {
+  const at::NoGradGuard no_grad;
+  prototypes.copy_(normalise_rows(prototypes));
+}
+
+void SwavModel::count_batches(std::int64_t trunk_passes) {
+  for (const ParameterStore::Entry& entry : store.entries()) {
+    if (entry.spec.role == Role::kCounter) {
+      *entry.tensor.mutable_data_ptr<std::int64_t>() +=
+          is_head_tensor(entry.spec.name) ? 1 : trunk_passes;
+    }
+  }
+}
+
+StepRollback::StepRollback(const SwavModel& model)
+    : live_(model.store.of_role(Role::kStatistic)) {
+  const at::NoGradGuard no_grad;
+  live_.push_back(model.prototypes);
+  saved_.reserve(live_.size());
+  for (const at::Tensor& tensor : live_) {
+    saved_.push_back(tensor.detach().clone());
+  }
+}
+
+StepRollback::~StepRollback() {
+  if (kept_) {
+    return;
+  }
+  const at::NoGradGuard no_grad;
+  for (std::size_t i = 0; i < live_.size(); ++i) {
+    live_[i].copy_(saved_[i]);
+  }
+}
+
+}  // namespace swavd::trainer

@@ -1,0 +1,346 @@
+#include <chrono>
+#include <cmath>
+#include <thread>
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/_foreach_norm.h>
+#include <ATen/ops/argmax.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/std.h>
+#include <c10/core/GradMode.h>
+#include <fmt/format.h>
+
+#include "trainer/model/check_options.h"
+#include "trainer/model/hf_config.h"
+#include "trainer/optim/larc.h"
+#include "trainer/swav/swav_loss.h"
+#include "trainer/torch/autocast.h"
+#include "trainer/torch/caching_allocator.h"
+#include "trainer/torch/crop_tensors.h"
+#include "trainer/torch/snapshot_tensors.h"
+#include "trainer/torch/swav_model.h"
+#include "trainer/torch/torch_errors.h"
+#include "trainer/trainer.h"
+
+namespace swavd::trainer {
+
+namespace {
+
+constexpr const char* kModelFile = "model.safetensors";
+constexpr const char* kHeadFile = "head.safetensors";
+constexpr const char* kStateFile = "state.safetensors";
+
+/// Seconds since the last call, or since it was made.
+class LapTimer {
+ public:
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> passed = now - last_;
+    last_ = now;
+    return passed.count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ =
+      std::chrono::steady_clock::now();
+};
+
+std::vector<SnapshotTensor> snapshot_layout(
+    const SwavModel& model,
+    const Larc& optimizer) {
+  std::vector<SnapshotTensor> model_file;
+  std::vector<SnapshotTensor> head_file;
+  std::vector<SnapshotTensor> state_file;
+  std::size_t parameter = 0;
+  for (const ParameterStore::Entry& entry : model.store.entries()) {
+    const std::string& name = entry.spec.name;
+    const bool in_head = is_head_tensor(name);
+    (in_head ? head_file : model_file)
+        .push_back(
+            {in_head ? kHeadFile : kModelFile, name, entry.tensor.detach()});
+    if (entry.spec.role == Role::kParameter) {
+      state_file.push_back(
+          {kStateFile, "momentum." + name, optimizer.momenta()[parameter]});
+      ++parameter;
+    }
+  }
+  std::vector<SnapshotTensor> all = std::move(model_file);
+  all.insert(all.end(), head_file.begin(), head_file.end());
+  all.insert(all.end(), state_file.begin(), state_file.end());
+  return all;
+}
+
+Status check_has_crops(const loader::Batch& batch) {
+  if (batch.images < 1 || batch.groups.empty() ||
+      batch.groups.front().data == nullptr) {
+    return Error{ErrorCode::kInvalidArgument, "the batch has no crops"};
+  }
+  return ok_status();
+}
+
+class TorchTrainer final : public Trainer {
+ public:
+  TorchTrainer(const TrainerOptions& options, RegNetDesign design)
+      : options_(options),
+        design_(std::move(design)),
+        model_(design_, options.head),
+        parameters_(model_.store.of_role(Role::kParameter)),
+        optimizer_(parameters_, options.optimizer),
+        layout_(snapshot_layout(model_, optimizer_)),
+        staging_(layout_),
+        random_json_(fmt::format(
+            R"({{"generator":"philox4x32-10","seed":{}}})",
+            options.seed)) {
+    use_threads();
+    model_.store.initialise(options.seed);
+  }
+
+  loader::BufferAllocator allocator() override {
+    return loader::host_allocator();
+  }
+
+  Result<StepReport> step(const loader::Batch& batch, double learning_rate)
+      override;
+
+  state::FrozenState freeze() override;
+
+  Status restore(state::SnapshotReader& snapshot) override {
+    return restore_from(snapshot, layout_);
+  }
+
+  Status restore_model(state::SnapshotReader& snapshot) override {
+    std::vector<SnapshotTensor> published;
+    for (const SnapshotTensor& tensor : layout_) {
+      if (tensor.file == kModelFile) {
+        published.push_back(tensor);
+      }
+    }
+    return restore_from(snapshot, published);
+  }
+
+  Result<Features> embed(const loader::Batch& batch) override;
+
+  Result<std::vector<std::int32_t>> assign(const loader::Batch& batch) override;
+
+  std::uint64_t steps() const override { return steps_; }
+
+  std::int64_t prototypes() const override { return options_.head.prototypes; }
+
+ private:
+  [[nodiscard]] at::Tensor pooled_features(const loader::Batch& batch) const;
+  void use_threads();
+  void forget_gradients();
+  [[nodiscard]] double gradient_norm() const;
+  [[nodiscard]] StepReport train_on(
+      const loader::Batch& batch,
+      double learning_rate);
+  [[nodiscard]] Status restore_from(
+      state::SnapshotReader& snapshot,
+      const std::vector<SnapshotTensor>& tensors);
+
+  TrainerOptions options_;
+  RegNetDesign design_;
+  SwavModel model_;
+  std::vector<at::Tensor> parameters_;
+  Larc optimizer_;
+  std::vector<SnapshotTensor> layout_;
+  Staging staging_;
+  std::string random_json_;
+  std::uint64_t steps_ = 0;
+  double last_loss_ = 0;
+  std::thread::id thread_;  ///< which thread's pool has been sized
+};
+
+void TorchTrainer::use_threads() {
+  if (options_.threads > 0 && thread_ != std::this_thread::get_id()) {
+    at::set_num_threads(options_.threads);  // of the calling thread only
+    thread_ = std::this_thread::get_id();
+  }
+}
+
+void TorchTrainer::forget_gradients() {
+  for (const at::Tensor& parameter : parameters_) {
+    parameter.mutable_grad().reset();
+  }
+}
+
+double TorchTrainer::gradient_norm() const {
+  const at::NoGradGuard no_grad;
+  std::vector<at::Tensor> gradients;
+  for (const at::Tensor& parameter : parameters_) {
+    if (parameter.grad().defined()) {
+      gradients.push_back(parameter.grad());
+    }
+  }
+  const at::Tensor norms = at::stack(at::_foreach_norm(gradients));
+  return at::linalg_vector_norm(norms).item<double>();
+}
+
+Result<StepReport> TorchTrainer::step(
+    const loader::Batch& batch,
+    double learning_rate) {
+  SWAVD_RETURN_IF_ERROR(
+      check_training_batch(batch, options_.swav.assign_crops));
+  if (!std::isfinite(learning_rate) || learning_rate < 0) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        fmt::format("learning rate {} is not usable", learning_rate)};
+  }
+  use_threads();
+  Result<StepReport> report = catch_torch<StepReport>(
+      "training step", [&] { return train_on(batch, learning_rate); });
+  forget_gradients();
+  CachingAllocator::install().end_step();
+  return report;
+}
+
+StepReport TorchTrainer::train_on(
+    const loader::Batch& batch,
+    double learning_rate) {
+  StepReport report;
+  report.step = steps_;
+  LapTimer timer;
+  StepRollback rollback(model_);
+  model_.normalise_prototypes();
+  const std::vector<at::Tensor> passes = resolution_passes(batch);
+  const SwavModel::Output output = model_.forward(passes, options_.precision);
+  report.phases.forward = timer.lap();
+
+  const SwavOptions& swav = options_.swav;
+  const at::Tensor loss = swav_loss(
+      output.scores,
+      batch.images,
+      {swav.temperature,
+       swav.assign_crops,
+       {swav.epsilon, swav.sinkhorn_iterations}});
+  report.loss = loss.item<double>();
+  report.phases.sinkhorn = timer.lap();
+  if (!std::isfinite(report.loss)) {
+    report.skip_reason = "nonfinite_loss";
+    return report;
+  }
+
+  loss.backward();
+  report.grad_norm = gradient_norm();
+  report.phases.backward = timer.lap();
+  if (!std::isfinite(report.grad_norm)) {
+    report.skip_reason = "nonfinite_grad";
+    return report;
+  }
+
+  if (steps_ < swav.freeze_prototypes_steps) {
+    model_.prototypes.mutable_grad().reset();
+  }
+  optimizer_.step(learning_rate);
+  model_.count_batches(static_cast<std::int64_t>(passes.size()));
+  rollback.keep();
+  last_loss_ = report.loss;
+  report.trained = true;
+  report.step = ++steps_;
+
+  const at::NoGradGuard no_grad;
+  const auto first_crop = [&](const at::Tensor& rows) {
+    return rows.narrow(0, 0, batch.images);
+  };
+  report.feature_std = first_crop(output.embeddings)
+                           .std(0, /*unbiased=*/false)
+                           .mean()
+                           .item<double>();
+  const at::Tensor best =
+      first_crop(output.scores).argmax(1).to(at::kInt).contiguous();
+  const auto* top = best.const_data_ptr<std::int32_t>();
+  report.top_prototypes.assign(top, top + best.numel());
+  report.phases.optimizer = timer.lap();
+  return report;
+}
+
+state::FrozenState TorchTrainer::freeze() {
+  Staging::Copy copy = staging_.copy();
+  state::FrozenState frozen;
+  frozen.step = steps_;
+  frozen.tensor_files = std::move(copy.files);
+  frozen.owner = std::move(copy.owner);
+  frozen.text_files.emplace_back(
+      "config.json", hf_config_json(design_, options_.trunk));
+  frozen.text_files.emplace_back(
+      "preprocessor_config.json", hf_preprocessor_json(options_));
+  frozen.health.loss = last_loss_;
+  frozen.health.ln_k = std::log(static_cast<double>(options_.head.prototypes));
+  frozen.random_json = random_json_;
+  return frozen;
+}
+
+Status TorchTrainer::restore_from(
+    state::SnapshotReader& snapshot,
+    const std::vector<SnapshotTensor>& tensors) {
+  const Status status = catch_torch<std::monostate>(
+      "restore", [&] { return restore_tensors(tensors, snapshot); });
+  if (!status.ok()) {
+    return status.error().with_context("snapshot " + snapshot.id());
+  }
+  steps_ = snapshot.manifest().step;
+  random_json_ = snapshot.manifest().random_json;
+  last_loss_ = snapshot.manifest().health.loss;
+  return ok_status();
+}
+
+at::Tensor TorchTrainer::pooled_features(const loader::Batch& batch) const {
+  const AutocastGuard autocast(options_.precision);
+  return model_.trunk
+      .forward(group_tensor(batch.groups.front(), batch.images), Mode::kEval)
+      .to(at::kFloat)
+      .contiguous();
+}
+
+Result<Features> TorchTrainer::embed(const loader::Batch& batch) {
+  SWAVD_RETURN_IF_ERROR(check_has_crops(batch));
+  use_threads();
+  return catch_torch<Features>("embed", [&] {
+    const at::NoGradGuard no_grad;
+    const at::Tensor pooled = pooled_features(batch);
+    Features features;
+    features.rows = pooled.size(0);
+    features.dim = pooled.size(1);
+    const auto* values = pooled.const_data_ptr<float>();
+    features.values.assign(values, values + pooled.numel());
+    return features;
+  });
+}
+
+Result<std::vector<std::int32_t>> TorchTrainer::assign(
+    const loader::Batch& batch) {
+  SWAVD_RETURN_IF_ERROR(check_has_crops(batch));
+  use_threads();
+  return catch_torch<std::vector<std::int32_t>>("assign", [&] {
+    const at::NoGradGuard no_grad;
+    const at::Tensor embeddings = normalise_rows(
+        model_.head.forward(pooled_features(batch), Mode::kEval));
+    const at::Tensor best = at::linear(embeddings, model_.prototypes)
+                                .argmax(1)
+                                .to(at::kInt)
+                                .contiguous();
+    const auto* top = best.const_data_ptr<std::int32_t>();
+    return std::vector<std::int32_t>(top, top + best.numel());
+  });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Trainer>> make_torch_trainer(
+    const TrainerOptions& options) {
+  SWAVD_RETURN_IF_ERROR(check_options(options));
+  Result<RegNetDesign> design = design_regnet(options.trunk);
+  if (!design.ok()) {
+    return design.error();
+  }
+  return catch_torch<std::unique_ptr<Trainer>>(
+      "make the model", [&]() -> std::unique_ptr<Trainer> {
+        CachingAllocator::install();
+        return std::make_unique<TorchTrainer>(
+            options, std::move(design).value());
+      });
+}
+
+}  // namespace swavd::trainer

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dedup_free_loader/batch.h"
+#include "ops/base/result.h"
+#include "state/frozen_state.h"
+#include "state/snapshot_store.h"
+#include "trainer/options.h"
+
+namespace swavd::trainer {
+
+/// Seconds of wall clock that a step spent, by phase.
+struct StepPhases {
+  double forward = 0;
+  double sinkhorn = 0;  ///< codes and loss
+  double backward = 0;
+  double optimizer = 0;
+};
+
+/// What one call of `step` did.
+struct StepReport {
+  bool trained = false;     ///< false: skipped, nothing changed
+  std::string skip_reason;  ///< "nonfinite_loss" or "nonfinite_grad"
+  std::uint64_t step = 0;   ///< updates since the run began, after this call
+  double loss = 0;          ///< nats, of this batch before its update
+  double grad_norm = 0;     ///< L2 over all parameters
+  double feature_std = 0;   ///< mean per-dimension std of the embeddings
+  StepPhases phases;
+  /// [images]: the prototype each image's first crop scores highest on.
+  std::vector<std::int32_t> top_prototypes;
+};
+
+/// Features of a batch of centre crops: float32 [rows, dim], pooled trunk
+/// output, not normalised.
+struct Features {
+  std::int64_t rows = 0;
+  std::int64_t dim = 0;
+  std::vector<float> values;
+};
+
+/// Turns batches into updates. Not thread-safe: one thread drives a trainer
+/// for its whole life.
+class Trainer {
+ public:
+  Trainer() = default;
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+  virtual ~Trainer() = default;
+
+  /// Memory for the loader's crops.
+  [[nodiscard]] virtual loader::BufferAllocator allocator() = 0;
+
+  /// One update at `learning_rate`. A non-finite loss or gradient is no
+  /// error: the report says skipped, and weights, momenta, BN statistics and
+  /// queue are as before. Errors: kInvalidArgument (shapes), kExhausted.
+  [[nodiscard]] virtual Result<StepReport> step(
+      const loader::Batch& batch,
+      double learning_rate) = 0;
+
+  /// A copy of everything learnt, in staging memory that is reused: at most
+  /// two frozen states are alive at a time, a third call waits for none and
+  /// aborts. Postpone a freeze while the one before the last is still held.
+  [[nodiscard]] virtual state::FrozenState freeze() = 0;
+
+  /// Continues from a snapshot: copies into the existing tensors.
+  /// Errors: kInvalidArgument naming the first tensor that does not fit,
+  /// kCorruption.
+  [[nodiscard]] virtual Status restore(state::SnapshotReader& snapshot) = 0;
+
+  /// Takes the published model only, for `embed`: a pulled snapshot without
+  /// `state.safetensors` is enough. Training must not go on from it.
+  /// Errors: as `restore`.
+  [[nodiscard]] virtual Status restore_model(
+      state::SnapshotReader& snapshot) = 0;
+
+  /// Features of the batch's first crop group, in evaluation mode.
+  [[nodiscard]] virtual Result<Features> embed(const loader::Batch& batch) = 0;
+
+  /// Which prototype each image of the batch's first crop group scores highest
+  /// on, in evaluation mode: [rows]. Needs all of a snapshot restored.
+  [[nodiscard]] virtual Result<std::vector<std::int32_t>> assign(
+      const loader::Batch& batch) = 0;
+
+  /// Updates since the run began.
+  [[nodiscard]] virtual std::uint64_t steps() const = 0;
+
+  /// Prototypes K; 0 for a trainer without any.
+  [[nodiscard]] virtual std::int64_t prototypes() const = 0;
+};
+
+/// The real one. Errors: kInvalidArgument (options), kExhausted; kUnavailable
+/// in a build without LibTorch.
+[[nodiscard]] Result<std::unique_ptr<Trainer>> make_torch_trainer(
+    const TrainerOptions& options);
+
+/// Learns nothing and counts everything: its "weights" are how many records
+/// it was fed, rejected ones included, and a commutative hash of their
+/// addresses (the tensors `ledger.count`, I64, and `ledger.hash`, U64, with
+/// ingest::Ledger's formula), so that any skip, duplicate or mix-up of
+/// snapshot and position shows. For crash tests.
+[[nodiscard]] std::unique_ptr<Trainer> make_ledger_trainer();
+
+}  // namespace swavd::trainer
