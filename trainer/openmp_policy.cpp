@@ -8,12 +8,14 @@ namespace swavd::trainer {
 
 void prefer_sleeping_threads(char** argv) {
 #ifdef SWAVD_HAS_TORCH
-  constexpr const char* kVariable = "OMP_WAIT_POLICY";
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): no thread runs yet
-  if (std::getenv(kVariable) == nullptr &&
-      ::setenv(kVariable, "passive", /*overwrite=*/0) == 0) {
+  constexpr const char* kSpinCount = "GOMP_SPINCOUNT";
+  // NOLINTBEGIN(concurrency-mt-unsafe): no thread runs yet
+  if (std::getenv("OMP_WAIT_POLICY") == nullptr &&
+      std::getenv(kSpinCount) == nullptr &&
+      ::setenv(kSpinCount, "1000", /*overwrite=*/0) == 0) {
     ::execv("/proc/self/exe", argv);  // returns only when it fails
   }
+  // NOLINTEND(concurrency-mt-unsafe)
 #else
   static_cast<void>(argv);
 #endif

@@ -9,6 +9,7 @@
 #include "ops/daemon/demo.h"
 #include "ops/service/log_config.h"
 #include "ops/service/validate.h"
+#include "trainer/openmp_policy.h"
 
 namespace swavd::bin {
 namespace {
@@ -110,5 +111,6 @@ int run(int argc, char** argv) {
 }  // namespace swavd::bin
 
 int main(int argc, char** argv) {
+  swavd::trainer::prefer_sleeping_threads(argv);
   return swavd::bin::run(argc, argv);
 }

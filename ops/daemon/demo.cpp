@@ -96,6 +96,7 @@ class DemoCrawl {
     auto crawl = std::unique_ptr<DemoCrawl>(new DemoCrawl());
     service::DemoWebOptions web;
     web.images = images;
+    web.pictures_only = true;
     auto served = service::start_demo_web(web);
     if (!served.ok()) {
       return served.error();

@@ -39,6 +39,16 @@ void append_names(EmbeddedImages& out, const loader::Batch& batch) {
   }
 }
 
+trainer::Features
+rows_of(const trainer::Features& all, std::int64_t from, std::int64_t count) {
+  trainer::Features some;
+  some.rows = count;
+  some.dim = all.dim;
+  const auto begin = all.values.begin() + from * all.dim;
+  some.values.assign(begin, begin + count * all.dim);
+  return some;
+}
+
 Status need_images(const EmbeddedImages& images, const std::string& path) {
   if (images.features.rows > 0) {
     return ok_status();
@@ -65,6 +75,7 @@ Result<EmbeddedImages> embed_pixels(
       which,
       options,
       loader::host_allocator(),
+      /*max_images=*/0,
       [&out](const loader::Batch& batch) {
         trainer::Features pixels;
         pixels.rows = batch.images;
@@ -227,6 +238,7 @@ Status for_each_batch(
     const ingest::PathSourceOptions& which,
     const loader::LoaderOptions& options,
     const loader::BufferAllocator& allocator,
+    std::uint64_t max_images,
     const std::function<Status(const loader::Batch&)>& visit) {
   auto source = ingest::open_path_source(path, which);
   if (!source.ok()) {
@@ -242,7 +254,8 @@ Status for_each_batch(
   }
   SWAVD_RETURN_IF_ERROR(source.value()->assign(progress.positions()));
   const auto loader = loader::start_loader(*source.value(), options, allocator);
-  while (true) {
+  std::uint64_t images = 0;
+  while (max_images == 0 || images < max_images) {
     constexpr milliseconds kWait{1000};
     auto next = loader->next(kWait);
     if (!next.ok()) {
@@ -252,9 +265,11 @@ Status for_each_batch(
       return ok_status();
     }
     if (next.value().state == loader::NextState::kBatch) {
+      images += static_cast<std::uint64_t>(next.value().batch->images);
       SWAVD_RETURN_IF_ERROR(visit(*next.value().batch));
     }
   }
+  return ok_status();
 }
 
 Result<EmbeddedImages> embed_images(
@@ -269,6 +284,7 @@ Result<EmbeddedImages> embed_images(
       which,
       center_loader_options(config),
       trainer.allocator(),
+      /*max_images=*/0,
       [&](const loader::Batch& batch) -> Status {
         append_names(out, batch);
         if (batch.images == 0) {
@@ -302,13 +318,12 @@ Result<ViewsReport> eval_views(
   options.crops[0].count = 2;
   trainer::Features first;
   trainer::Features second;
-  ingest::PathSourceOptions which;
-  which.limit = limit;
   SWAVD_RETURN_IF_ERROR(for_each_batch(
       path,
-      which,
+      {},
       options,
       trainer.allocator(),
+      limit,
       [&](const loader::Batch& batch) -> Status {
         if (batch.images == 0) {
           return ok_status();
@@ -317,15 +332,13 @@ Result<ViewsReport> eval_views(
         if (!both.ok()) {
           return both.error();
         }
-        trainer::Features& rows = both.value();
-        trainer::Features half;
-        half.rows = batch.images;
-        half.dim = rows.dim;
-        const auto middle = rows.values.begin() + half.rows * half.dim;
-        half.values.assign(rows.values.begin(), middle);
-        append(first, half);
-        half.values.assign(middle, rows.values.end());
-        append(second, half);
+        const std::int64_t take =
+            limit > 0 ? std::min(
+                            std::int64_t{batch.images},
+                            static_cast<std::int64_t>(limit) - first.rows)
+                      : batch.images;
+        append(first, rows_of(both.value(), 0, take));
+        append(second, rows_of(both.value(), batch.images, take));
         if (progress) {
           progress(static_cast<std::uint64_t>(first.rows));
         }

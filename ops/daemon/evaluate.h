@@ -93,12 +93,14 @@ struct KnnReport {
     const KnnQuery& query,
     const ImageProgress& progress);
 
-/// Runs `visit` over all batches a PATH gives with these loader options.
+/// Runs `visit` over the batches a PATH gives with these loader options, until
+/// `max_images` have come (0: all), rounded up to a batch.
 [[nodiscard]] Status for_each_batch(
     const std::string& path,
     const ingest::PathSourceOptions& which,
     const loader::LoaderOptions& options,
     const loader::BufferAllocator& allocator,
+    std::uint64_t max_images,
     const std::function<Status(const loader::Batch&)>& visit);
 
 }  // namespace swavd::daemon

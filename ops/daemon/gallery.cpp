@@ -66,15 +66,14 @@ Result<Chosen> choose(
     const std::string& path,
     std::uint64_t images) {
   Chosen chosen;
-  ingest::PathSourceOptions which;
-  which.limit = images;
   const loader::LoaderOptions options = center_loader_options(config);
   const std::int32_t side = options.crops[0].size;
   SWAVD_RETURN_IF_ERROR(for_each_batch(
       path,
-      which,
+      {},
       options,
       trainer.allocator(),
+      images,
       [&](const loader::Batch& batch) -> Status {
         if (batch.images == 0) {
           return ok_status();

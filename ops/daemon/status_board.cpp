@@ -1,5 +1,6 @@
 #include "ops/daemon/status_board.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <nlohmann/json.hpp>
@@ -181,14 +182,18 @@ SnapshotFigures StatusBoard::last_snapshot() const {
 }
 
 double StatusBoard::rate() const {
-  if (recent_.size() < 2) {
+  // Up to now, not up to the last step: a stream that has gone quiet shows.
+  const auto now = clock_.steady();
+  const auto first =
+      std::find_if(recent_.begin(), recent_.end(), [now](const auto& step) {
+        return now - step.first <= kRateWindow;
+      });
+  if (first == recent_.end()) {
     return 0;
   }
-  const std::chrono::duration<double> span =
-      recent_.back().first - recent_.front().first;
+  const std::chrono::duration<double> span = now - first->first;
   return span.count() > 0
-             ? static_cast<double>(
-                   recent_.back().second - recent_.front().second) /
+             ? static_cast<double>(recent_.back().second - first->second) /
                    span.count()
              : 0;
 }

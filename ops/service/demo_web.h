@@ -14,6 +14,9 @@ struct DemoWebOptions {
   /// PATH of the images. A folder's files are read when asked for; those of
   /// a tar file are held in memory.
   std::string images;
+  /// Serves only files whose name ends as a picture's does (jpg, jpeg, png,
+  /// gif, webp, in any case).
+  bool pictures_only = false;
   std::uint32_t hosts = 16;  ///< 127.0.0.1 to 127.0.0.N, 1 to 254
   std::uint16_t port = 0;    ///< the same on every host; 0: a free one
   std::size_t threads = 2;   ///< that answer requests, for all hosts, 1 to 64

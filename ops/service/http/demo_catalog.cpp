@@ -36,6 +36,12 @@ std::string extension_of(const std::string& name) {
   return extension;
 }
 
+bool is_picture(const std::string& name) {
+  constexpr std::array<std::string_view, 5> kPictures = {
+      "jpg", "jpeg", "png", "gif", "webp"};
+  return std::ranges::find(kPictures, extension_of(name)) != kPictures.end();
+}
+
 /// Cuts `text` at the first `mark` and gives what stood before it; empty,
 /// with `text` untouched, when there is none.
 std::string_view cut_at(std::string_view& text, char mark) {
@@ -52,7 +58,11 @@ std::string_view cut_at(std::string_view& text, char mark) {
 
 Result<DemoCatalog> DemoCatalog::load(
     const std::string& path,
+    bool pictures_only,
     std::uint64_t max_tar_bytes) {
+  const auto wanted = [pictures_only](const std::string& name) {
+    return !pictures_only || is_picture(name);
+  };
   DemoCatalog catalog;
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) {
@@ -62,13 +72,18 @@ Result<DemoCatalog> DemoCatalog::load(
       return names.error();
     }
     for (std::string& name : names.value()) {
-      SWAVD_RETURN_IF_ERROR(catalog.add(std::move(name), {}));
+      if (wanted(name)) {
+        SWAVD_RETURN_IF_ERROR(catalog.add(std::move(name), {}));
+      }
     }
   } else {
     Status status = ok_status();
     std::uint64_t total = 0;
     const Status walked =
         ingest::for_each_file(path, [&](ingest::PathFile&& file) {
+          if (!wanted(file.name)) {
+            return true;
+          }
           total += file.bytes.size();
           if (total > max_tar_bytes) {
             status = Error{

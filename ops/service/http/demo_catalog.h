@@ -27,6 +27,7 @@ class DemoCatalog {
   /// `max_tar_bytes`: see DemoWebOptions. Errors: see start_demo_web.
   [[nodiscard]] static Result<DemoCatalog> load(
       const std::string& path,
+      bool pictures_only,
       std::uint64_t max_tar_bytes);
 
   [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }

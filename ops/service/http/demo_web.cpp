@@ -374,7 +374,8 @@ Result<UrlListReport> DemoWeb::write_url_list(
 
 Result<std::unique_ptr<DemoWeb>> start_demo_web(const DemoWebOptions& options) {
   SWAVD_RETURN_IF_ERROR(check(options));
-  auto catalog = DemoCatalog::load(options.images, options.max_tar_bytes);
+  auto catalog = DemoCatalog::load(
+      options.images, options.pictures_only, options.max_tar_bytes);
   if (!catalog.ok()) {
     return catalog.error().with_context("demo web");
   }

@@ -10,38 +10,51 @@ namespace swavd::trainer {
 namespace {
 
 /// Runs in the program that `prefer_sleeping_threads` starts.
-TEST(OpenMpPolicy, DISABLED_IsPassiveHere) {
-  const char* const policy = std::getenv("OMP_WAIT_POLICY");
-  ASSERT_NE(policy, nullptr);
-  EXPECT_EQ(std::string(policy), "passive");
+TEST(OpenMpPolicy, DISABLED_SpinsBrieflyHere) {
+  const char* const spins = std::getenv("GOMP_SPINCOUNT");
+  ASSERT_NE(spins, nullptr);
+  EXPECT_EQ(std::string(spins), "1000");
 }
 
-TEST(OpenMpPolicyDeathTest, StartsTheProgramAnewOnce) {
+/// Calls it with these arguments; exits with 7 when it returns.
+void restart_or_exit() {
   std::vector<std::string> arguments = {
       "test",
-      "--gtest_filter=OpenMpPolicy.DISABLED_IsPassiveHere",
+      "--gtest_filter=OpenMpPolicy.DISABLED_SpinsBrieflyHere",
       "--gtest_also_run_disabled_tests"};
   std::vector<char*> argv;
   for (std::string& argument : arguments) {
     argv.push_back(argument.data());
   }
   argv.push_back(nullptr);
+  prefer_sleeping_threads(argv.data());
+  std::_Exit(7);
+}
+
+TEST(OpenMpPolicyDeathTest, StartsTheProgramAnew) {
   EXPECT_EXIT(
       {
         unsetenv("OMP_WAIT_POLICY");
-        prefer_sleeping_threads(argv.data());
-        std::_Exit(1);  // it returned
+        unsetenv("GOMP_SPINCOUNT");
+        restart_or_exit();
       },
       testing::ExitedWithCode(0),
       "");
-  EXPECT_EXIT(
-      {
-        setenv("OMP_WAIT_POLICY", "active", 1);
-        prefer_sleeping_threads(argv.data());
-        std::_Exit(7);  // it returned, as it should
-      },
-      testing::ExitedWithCode(7),
-      "");
+}
+
+TEST(OpenMpPolicyDeathTest, LeavesTheUsersChoiceAlone) {
+  for (const char* variable : {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}) {
+    EXPECT_EXIT(
+        {
+          unsetenv("OMP_WAIT_POLICY");
+          unsetenv("GOMP_SPINCOUNT");
+          setenv(variable, "1", 1);
+          restart_or_exit();
+        },
+        testing::ExitedWithCode(7),
+        "")
+        << variable;
+  }
 }
 
 }  // namespace
