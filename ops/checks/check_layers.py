@@ -74,9 +74,10 @@ def module_of(path):
 
 
 def is_public(path, module):
-    """True for a header directly in the module's folder."""
+    """True for a header directly in the module's folder; programs have none."""
     rest = path[len(module) + 1:]
-    return path.endswith(".h") and "/" not in rest
+    return (path.endswith(".h") and "/" not in rest
+            and module != "ops/bin")
 
 
 def find_cycle():

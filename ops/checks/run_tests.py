@@ -12,11 +12,13 @@ import subprocess
 import sys
 import xml.etree.ElementTree
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Set to 0 a sanitizer would only print; the builds make every report fatal.
 ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
-    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1:suppressions="
+                    f"{ROOT}/tests/sanitizers/tsan.supp",
 }
 
 

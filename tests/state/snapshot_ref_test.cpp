@@ -33,9 +33,9 @@ TEST(ParseRef, SplitsPlaceAndId) {
 }
 
 TEST(ParseRef, LeavesOtherAtSignsInThePath) {
-  EXPECT_EQ(parse_ref("/home/me@host/run").place, "/home/me@host/run");
-  EXPECT_EQ(parse_ref("/home/run@Work").place, "/home/run@Work");
-  EXPECT_EQ(parse_ref("/home/run@").place, "/home/run@");
+  EXPECT_EQ(parse_ref("/srv/me@host/run").place, "/srv/me@host/run");
+  EXPECT_EQ(parse_ref("/srv/run@Work").place, "/srv/run@Work");
+  EXPECT_EQ(parse_ref("/srv/run@").place, "/srv/run@");
 }
 
 TEST(ChooseSnapshot, TakesTheNewestHealthyElseTheNewest) {
