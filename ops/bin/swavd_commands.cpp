@@ -33,7 +33,8 @@ void end_progress() {
 }
 
 Status eval_views(const ModelArguments& arguments) {
-  auto model = daemon::load_model(arguments.snapshot, daemon::ModelUse::kEmbed);
+  auto model =
+      daemon::load_model(arguments.snapshot, daemon::ModelUse::kEvaluate);
   if (!model.ok()) {
     return model.error();
   }
@@ -66,7 +67,8 @@ Status eval_views(const ModelArguments& arguments) {
 }
 
 Status eval_knn(const ModelArguments& arguments) {
-  auto model = daemon::load_model(arguments.snapshot, daemon::ModelUse::kEmbed);
+  auto model =
+      daemon::load_model(arguments.snapshot, daemon::ModelUse::kEvaluate);
   if (!model.ok()) {
     return model.error();
   }
@@ -101,7 +103,8 @@ Status eval_knn(const ModelArguments& arguments) {
 }
 
 Status embed(const ModelArguments& arguments) {
-  auto model = daemon::load_model(arguments.snapshot, daemon::ModelUse::kEmbed);
+  auto model =
+      daemon::load_model(arguments.snapshot, daemon::ModelUse::kEvaluate);
   if (!model.ok()) {
     return model.error();
   }

@@ -23,9 +23,9 @@ struct LoadedModel {
   std::string snapshot_id;
 };
 
-/// What a model is wanted for: features need only the published trunk, so a
+/// What a model is wanted for: evaluation needs only what is published, so a
 /// folder pulled without the state will do.
-enum class ModelUse { kEmbed, kTrain };
+enum class ModelUse { kEvaluate, kTrain };
 
 /// Opens REF and restores its trainer. Errors: kNotFound, kCorruption, those
 /// of `make_trainer`.

@@ -113,7 +113,7 @@ class TorchTrainer final : public Trainer {
   Status restore_model(state::SnapshotReader& snapshot) override {
     std::vector<SnapshotTensor> published;
     for (const SnapshotTensor& tensor : layout_) {
-      if (tensor.file == kModelFile) {
+      if (tensor.file != kStateFile) {
         published.push_back(tensor);
       }
     }
