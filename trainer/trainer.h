@@ -71,8 +71,8 @@ class Trainer {
   /// kCorruption.
   [[nodiscard]] virtual Status restore(state::SnapshotReader& snapshot) = 0;
 
-  /// Takes the published trunk and head only, for evaluation: a pulled snapshot
-  /// without `state.safetensors` is enough. Training must not go on from it.
+  /// Takes the published trunk only, for `embed`: a pulled snapshot without
+  /// `state.safetensors` is enough. Training must not go on from it.
   /// Errors: as `restore`.
   [[nodiscard]] virtual Status restore_model(
       state::SnapshotReader& snapshot) = 0;
@@ -81,7 +81,7 @@ class Trainer {
   [[nodiscard]] virtual Result<Features> embed(const loader::Batch& batch) = 0;
 
   /// Which prototype each image of the batch's first crop group scores highest
-  /// on, in evaluation mode: [rows].
+  /// on, in evaluation mode: [rows]. Needs all of a snapshot restored.
   [[nodiscard]] virtual Result<std::vector<std::int32_t>> assign(
       const loader::Batch& batch) = 0;
 

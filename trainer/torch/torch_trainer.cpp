@@ -113,7 +113,7 @@ class TorchTrainer final : public Trainer {
   Status restore_model(state::SnapshotReader& snapshot) override {
     std::vector<SnapshotTensor> published;
     for (const SnapshotTensor& tensor : layout_) {
-      if (tensor.file != kStateFile) {
+      if (tensor.file == kModelFile) {
         published.push_back(tensor);
       }
     }
