@@ -181,6 +181,7 @@ TEST_F(KafkaFaults, CloseWakesAPublisherThatAnOutageHoldsUp) {
   Stage publisher("publisher", [&](std::stop_token) {
     do {
       waiting = true;
+      waiting.notify_all();
       outcome = sink->publish(text_record("0123456789"));
     } while (outcome.ok());
   });
