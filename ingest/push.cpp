@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "ingest/files/file_walk.h"
 #include "ingest/paths.h"
 #include "ops/base/files.h"
 #include "ops/base/log.h"
@@ -32,10 +34,24 @@ class Pusher {
   Status push(const std::string& path) {
     const std::string ending = std::filesystem::path(path).extension();
     if (ending == ".txt" || ending == ".lst") {
+      if (options_.hold_out > 0) {
+        return Error{
+            ErrorCode::kInvalidArgument,
+            path + " is a list: images are held out of folders and tars only"};
+      }
       return push_list(path);
     }
+    auto files = files_to_push(path);
+    if (!files.ok()) {
+      return files.error();
+    }
+    std::uint64_t left = files.value();
     Status outcome = ok_status();
     const Status walked = for_each_file(path, [&](PathFile&& file) {
+      if (left == 0) {
+        return false;
+      }
+      --left;
       outcome = publish(std::move(file.name), std::move(file.bytes));
       return outcome.ok() && !stop_.stop_requested();
     });
@@ -49,6 +65,28 @@ class Pusher {
   }
 
  private:
+  /// How many files of a folder or tar come before those held out.
+  Result<std::uint64_t> files_to_push(const std::string& path) const {
+    if (options_.hold_out == 0) {
+      return std::numeric_limits<std::uint64_t>::max();
+    }
+    auto walk = open_walk(path);
+    if (!walk.ok()) {
+      return walk.error();
+    }
+    std::uint64_t files = 0;
+    while (true) {
+      auto name = walk.value()->advance();
+      if (!name.ok()) {
+        return name.error();
+      }
+      if (!name.value()) {
+        return files - std::min(files, options_.hold_out);
+      }
+      ++files;
+    }
+  }
+
   Status push_list(const std::string& path) {
     const auto list = read_file(path);
     if (!list.ok()) {

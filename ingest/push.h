@@ -22,6 +22,9 @@ struct PushSummary {
 
 struct PushOptions {
   double records_per_second = 0;  ///< evenly paced; 0: as fast as it goes
+  /// Leaves out so many files at the end of every folder and tar, for an
+  /// evaluation to look at (`swavd eval knn --hold-out`). Not for lists.
+  std::uint64_t hold_out = 0;
   std::uint64_t max_record_bytes = 16ULL << 20U;   ///< larger ones are rejected
   std::chrono::milliseconds flush_timeout{60000};  ///< for the last records
   /// Called after every file, from the calling thread.
@@ -37,7 +40,8 @@ struct PushOptions {
 /// A file above the limit, or named by a list and unreadable, is counted as
 /// rejected; anything else that fails ends the push. A stop ends it early
 /// without an error. Either way what was published is flushed first. Errors:
-/// those of `for_each_file` and of the sink.
+/// those of `for_each_file` and of the sink; kInvalidArgument (a list and
+/// `hold_out`).
 [[nodiscard]] Result<PushSummary> push_paths(
     Sink& sink,
     const std::vector<std::string>& paths,

@@ -29,10 +29,17 @@ double cosine(const ScheduleOptions& options, std::uint64_t images) {
 }
 
 /// Time constant of the smoothing, in images: a tenth of the patience, so
-/// that a plateau spans many of them.
-double smoothing_images(const ScheduleOptions& options) {
+/// that a plateau spans many of them; where nothing waits for a plateau, some
+/// steps.
+double smoothing_images(
+    const ScheduleOptions& options,
+    std::uint64_t step_images) {
   constexpr double kShare = 0.1;
-  return std::max(1.0, kShare * static_cast<double>(options.patience_images));
+  constexpr double kSteps = 25;
+  return options.kind == ScheduleKind::kFixedThenHalving
+             ? std::max(
+                   1.0, kShare * static_cast<double>(options.patience_images))
+             : kSteps * static_cast<double>(step_images);
 }
 
 void smooth(
@@ -40,8 +47,8 @@ void smooth(
     ScheduleState& state,
     double loss,
     std::uint64_t images) {
-  const double keep =
-      std::exp(-static_cast<double>(images) / smoothing_images(options));
+  const double keep = std::exp(
+      -static_cast<double>(images) / smoothing_images(options, images));
   const double before = state.smoothed_loss * state.smoothing_weight;
   state.smoothing_weight = keep * state.smoothing_weight + (1.0 - keep);
   state.smoothed_loss =

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,24 @@ class ObjectStore {
   /// Errors: kNotFound, kUnavailable, kIo, and what `sink` returns.
   [[nodiscard]] virtual Result<ObjectInfo> get(
       const std::string& key,
+      const std::function<Status(Bytes)>& sink) = 0;
+
+  /// As `get`, but nullopt, with nothing given to `sink`, when the object still
+  /// has this etag: what a follower asks again and again.
+  [[nodiscard]] virtual Result<std::optional<ObjectInfo>> get_if_changed(
+      const std::string& key,
+      const std::string& etag,
+      const std::function<Status(Bytes)>& sink) = 0;
+
+  /// The `bytes` bytes from `offset` on, or fewer where the object ends. With
+  /// an etag, kFenced when the object has another one by now. The info's
+  /// `bytes` is the size of the whole object; its etag may be empty. Errors:
+  /// as `get`; kInvalidArgument (`offset` beyond the end).
+  [[nodiscard]] virtual Result<ObjectInfo> get_range(
+      const std::string& key,
+      std::uint64_t offset,
+      std::uint64_t bytes,
+      const std::string& etag,
       const std::function<Status(Bytes)>& sink) = 0;
 
   /// Ascending by key. Errors: kUnavailable, kIo.

@@ -19,6 +19,7 @@ namespace {
 struct PushArguments {
   std::string to;
   double rate = 0;
+  std::uint64_t hold_out = 0;
   std::int32_t partitions = 8;
   std::vector<std::string> paths;
 };
@@ -43,6 +44,7 @@ Status push(const PushArguments& arguments) {
   }
   ingest::PushOptions options;
   options.records_per_second = arguments.rate;
+  options.hold_out = arguments.hold_out;
   auto summary = ingest::push_paths(
       *sink.value(), arguments.paths, options, stop.get_token());
   if (!summary.ok()) {
@@ -94,6 +96,10 @@ int run(int argc, char** argv) {
           arguments.partitions,
           "Of an embedded stream that is made by this command")
       ->check(CLI::Range(1, 1024));
+  push_command->add_option(
+      "--hold-out",
+      arguments.hold_out,
+      "Leave out the last N images of every folder and tar");
   push_command->add_option("PATH", arguments.paths, "Folders, tars, lists")
       ->required();
   push_command->callback([&] { body = [&] { return push(arguments); }; });

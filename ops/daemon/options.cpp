@@ -124,8 +124,18 @@ scheduler::ScheduleOptions schedule_options(const service::Config& config) {
     options.kind = scheduler::ScheduleKind::kConstant;
   }
   options.learning_rate = from.learning_rate;
-  options.warmup_start = from.warmup_start;
   options.warmup_images = from.warmup_images;
+  options.warmup_start = from.warmup_start;
+  if (options.warmup_start == 0 && options.warmup_images > 0) {
+    // One step up the ramp. At a rate of exactly 0 the first step would move
+    // nothing but the momenta, and LARC, which takes the gradient of a tensor
+    // of zeros as it is, would do so twice.
+    options.warmup_start = from.learning_rate *
+                           std::min(
+                               1.0,
+                               static_cast<double>(config.loader.batch_images) /
+                                   static_cast<double>(from.warmup_images));
+  }
   options.min_improvement = from.min_improvement;
   options.patience_images = from.patience_images;
   options.cooldown_images = from.cooldown_images;

@@ -86,7 +86,7 @@ struct OptimizerConfig {
 struct ScheduleConfig {
   std::string kind = "fixed-then-halving";  ///< or cosine, constant
   double learning_rate = 0.3;
-  double warmup_start = 0;  ///< rate of the first step of the warm-up
+  double warmup_start = 0;  ///< rate of the first step; 0: one step's share
   std::uint64_t warmup_images = 0;
   // fixed-then-halving
   double min_improvement = 0.01;

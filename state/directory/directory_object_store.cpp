@@ -274,6 +274,53 @@ Result<ObjectInfo> DirectoryObjectStore::get(
   return info;
 }
 
+Result<std::optional<ObjectInfo>> DirectoryObjectStore::get_if_changed(
+    const std::string& key,
+    const std::string& etag,
+    const std::function<Status(Bytes)>& sink) {
+  SWAVD_RETURN_IF_ERROR(check_key(key));
+  const auto digest = digest_of(path_of(key));
+  if (!digest.ok()) {
+    return digest.error();
+  }
+  if (digest.value() == etag) {
+    return std::optional<ObjectInfo>();
+  }
+  auto info = get(key, sink);
+  if (!info.ok()) {
+    return info.error();
+  }
+  return std::optional(std::move(info).value());
+}
+
+Result<ObjectInfo> DirectoryObjectStore::get_range(
+    const std::string& key,
+    std::uint64_t offset,
+    std::uint64_t bytes,
+    const std::string& etag,
+    const std::function<Status(Bytes)>& sink) {
+  SWAVD_RETURN_IF_ERROR(check_key(key));
+  const std::filesystem::path path = path_of(key);
+  if (!etag.empty()) {
+    const auto digest = digest_of(path);
+    if (!digest.ok()) {
+      return digest.error();
+    }
+    if (digest.value() != etag) {
+      return Error{ErrorCode::kFenced, key + " has been changed by another"};
+    }
+  }
+  std::error_code error;
+  const std::uint64_t size = std::filesystem::file_size(path, error);
+  if (!error && offset > size) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        fmt::format("{} has {} bytes, none at {}", key, size, offset)};
+  }
+  SWAVD_RETURN_IF_ERROR(stream_file(path, sink, {offset, bytes}));
+  return ObjectInfo{key, size, {}};
+}
+
 Result<std::vector<ObjectInfo>> DirectoryObjectStore::list(
     const std::string& prefix) {
   SWAVD_RETURN_IF_ERROR(check_key(prefix, /*open_end=*/true));

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,16 @@ class DirectoryObjectStore final : public ObjectStore {
       const PutCondition& condition) override;
   [[nodiscard]] Result<ObjectInfo> get(
       const std::string& key,
+      const std::function<Status(Bytes)>& sink) override;
+  [[nodiscard]] Result<std::optional<ObjectInfo>> get_if_changed(
+      const std::string& key,
+      const std::string& etag,
+      const std::function<Status(Bytes)>& sink) override;
+  [[nodiscard]] Result<ObjectInfo> get_range(
+      const std::string& key,
+      std::uint64_t offset,
+      std::uint64_t bytes,
+      const std::string& etag,
       const std::function<Status(Bytes)>& sink) override;
   [[nodiscard]] Result<std::vector<ObjectInfo>> list(
       const std::string& prefix) override;

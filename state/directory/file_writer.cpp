@@ -1,5 +1,6 @@
 #include "state/directory/file_writer.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -75,15 +76,20 @@ Status FileWriter::sync() {
 
 Status stream_file(
     const std::filesystem::path& path,
-    const std::function<Status(Bytes)>& sink) {
+    const std::function<Status(Bytes)>& sink,
+    FileRange range) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) {
     return errno_error(errno == ENOTDIR ? ENOENT : errno, "open", path);
   }
   ByteVector buffer(kReadBytes);
   Status status = ok_status();
-  while (status.ok()) {
-    const ssize_t got = ::read(file, buffer.data(), buffer.size());
+  while (status.ok() && range.bytes > 0) {
+    const ssize_t got = ::pread(
+        file,
+        buffer.data(),
+        std::min<std::uint64_t>(buffer.size(), range.bytes),
+        static_cast<off_t>(range.offset));
     if (got < 0 && errno == EINTR) {
       continue;
     }
@@ -93,7 +99,10 @@ Status stream_file(
     } else if (got == 0) {
       break;
     } else {
-      status = sink(Bytes(buffer).first(static_cast<std::size_t>(got)));
+      const auto count = static_cast<std::uint64_t>(got);
+      range.offset += count;
+      range.bytes -= count;
+      status = sink(Bytes(buffer).first(count));
     }
   }
   ::close(file);

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <limits>
 
 #include "ops/base/bytes.h"
 #include "ops/base/result.h"
@@ -36,11 +38,18 @@ class FileWriter {
   int descriptor_;
 };
 
-/// Reads a file into `sink` piece by piece. Errors: kNotFound, kIo; what
-/// `sink` returns.
+/// Which bytes of a file: all of it unless said otherwise.
+struct FileRange {
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = std::numeric_limits<std::uint64_t>::max();
+};
+
+/// Reads a file, as far as it goes, into `sink` piece by piece. Errors:
+/// kNotFound, kIo; what `sink` returns.
 [[nodiscard]] Status stream_file(
     const std::filesystem::path& path,
-    const std::function<Status(Bytes)>& sink);
+    const std::function<Status(Bytes)>& sink,
+    FileRange range = {});
 
 /// Creates `folder` with its parents; after an ok they survive a power cut.
 /// Errors: kExhausted, kIo.

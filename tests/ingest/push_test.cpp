@@ -101,6 +101,23 @@ TEST_F(Push, FoldersTarsAndListsAreTakenTogether) {
       published_names(), (std::set<std::string>{"a", "b", absolute, "d"}));
 }
 
+TEST_F(Push, TheLastFilesOfEveryFolderAreHeldOut) {
+  for (const std::string name : {"a", "b", "c"}) {
+    write("in/" + name, name);
+    write("more/1" + name, "1" + name);
+  }
+  PushOptions options;
+  options.hold_out = 2;
+  const PushSummary summary =
+      pushed({(root_ / "in").string(), (root_ / "more").string()}, options);
+  EXPECT_EQ(summary.published, 2U);
+  EXPECT_EQ(published_names(), (std::set<std::string>{"a", "1a"}));
+  const auto refused =
+      push_paths(*sink_, {write("l.txt", "in/a")}, options, {});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
+}
+
 TEST_F(Push, AFileAboveTheLimitIsRejectedAndTheRestGoesOn) {
   write("in/big", std::string(101, 'x'));
   write("in/small", std::string(100, 'x'));

@@ -120,5 +120,14 @@ TEST(HalvingSchedule, SmoothedLossOfAConstantIsThatConstant) {
   EXPECT_DOUBLE_EQ(state.smoothed_loss, 5.25);
 }
 
+TEST(CosineSchedule, SmoothedLossFollowsWithinAHundredSteps) {
+  ScheduleOptions options;
+  options.kind = ScheduleKind::kCosine;
+  options.total_images = 1'000'000;
+  auto state = run(options, {}, 500, 5.7, 0);
+  state = run(options, state, 100, 4.7, 0);
+  EXPECT_NEAR(state.smoothed_loss, 4.7, 0.05);
+}
+
 }  // namespace
 }  // namespace swavd::scheduler

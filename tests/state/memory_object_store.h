@@ -1,7 +1,9 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -50,17 +52,49 @@ class MemoryObjectStore final : public ObjectStore {
   Result<ObjectInfo> get(
       const std::string& key,
       const std::function<Status(Bytes)>& sink) override {
-    std::string body;
-    {
-      const MutexLock lock(mutex_);
-      const auto there = objects_.find(key);
-      if (there == objects_.end()) {
-        return Error{ErrorCode::kNotFound, "no object " + key};
-      }
-      body = there->second;
+    const auto body = body_of(key);
+    if (!body.ok()) {
+      return body.error();
     }
-    SWAVD_RETURN_IF_ERROR(sink(as_bytes(body)));
-    return ObjectInfo{key, body.size(), tag(body)};
+    SWAVD_RETURN_IF_ERROR(sink(as_bytes(body.value())));
+    return ObjectInfo{key, body.value().size(), tag(body.value())};
+  }
+
+  Result<std::optional<ObjectInfo>> get_if_changed(
+      const std::string& key,
+      const std::string& etag,
+      const std::function<Status(Bytes)>& sink) override {
+    const auto body = body_of(key);
+    if (!body.ok()) {
+      return body.error();
+    }
+    if (tag(body.value()) == etag) {
+      return std::optional<ObjectInfo>();
+    }
+    SWAVD_RETURN_IF_ERROR(sink(as_bytes(body.value())));
+    return std::optional(
+        ObjectInfo{key, body.value().size(), tag(body.value())});
+  }
+
+  Result<ObjectInfo> get_range(
+      const std::string& key,
+      std::uint64_t offset,
+      std::uint64_t bytes,
+      const std::string& etag,
+      const std::function<Status(Bytes)>& sink) override {
+    const auto body = body_of(key);
+    if (!body.ok()) {
+      return body.error();
+    }
+    if (!etag.empty() && tag(body.value()) != etag) {
+      return Error{ErrorCode::kFenced, key + " has been changed"};
+    }
+    if (offset > body.value().size()) {
+      return Error{ErrorCode::kInvalidArgument, key + " is shorter"};
+    }
+    SWAVD_RETURN_IF_ERROR(
+        sink(as_bytes(std::string_view(body.value()).substr(offset, bytes))));
+    return ObjectInfo{key, body.value().size(), tag(body.value())};
   }
 
   Result<std::vector<ObjectInfo>> list(const std::string& prefix) override {
@@ -81,6 +115,15 @@ class MemoryObjectStore final : public ObjectStore {
   }
 
  private:
+  Result<std::string> body_of(const std::string& key) {
+    const MutexLock lock(mutex_);
+    const auto there = objects_.find(key);
+    if (there == objects_.end()) {
+      return Error{ErrorCode::kNotFound, "no object " + key};
+    }
+    return there->second;
+  }
+
   static std::string tag(const std::string& body) {
     return sha256_hex(as_bytes(body));
   }

@@ -132,6 +132,56 @@ TYPED_TEST(ObjectStoreContract, AbsentObjectsAreNotFoundAndRemovedFine) {
   EXPECT_EQ(get_text(*store, "a/b/c/d").error().code, ErrorCode::kNotFound);
 }
 
+TYPED_TEST(ObjectStoreContract, AnUnchangedObjectIsNotGotAgain) {
+  auto store = this->kind_.open();
+  const auto tag = put_text(*store, "a", "first", kAlways);
+  ASSERT_TRUE(tag.ok()) << tag.error().message;
+  std::string got;
+  const auto keep = [&got](Bytes piece) {
+    got += as_text(piece);
+    return ok_status();
+  };
+  auto same = store->get_if_changed("a", tag.value(), keep);
+  ASSERT_TRUE(same.ok()) << same.error().message;
+  EXPECT_FALSE(same.value());
+  EXPECT_EQ(got, "");
+  ASSERT_TRUE(put_text(*store, "a", "second", kAlways).ok());
+  auto changed = store->get_if_changed("a", tag.value(), keep);
+  ASSERT_TRUE(changed.ok()) << changed.error().message;
+  ASSERT_TRUE(changed.value());
+  EXPECT_EQ(got, "second");
+  EXPECT_NE(changed.value()->etag, tag.value());
+  EXPECT_EQ(
+      store->get_if_changed("absent", tag.value(), keep).error().code,
+      ErrorCode::kNotFound);
+}
+
+TYPED_TEST(ObjectStoreContract, PartsOfAnObjectAreGot) {
+  auto store = this->kind_.open();
+  const auto tag = put_text(*store, "a/b", "0123456789", kAlways);
+  ASSERT_TRUE(tag.ok()) << tag.error().message;
+  const auto part = [&](std::uint64_t offset,
+                        std::uint64_t bytes,
+                        const std::string& etag) -> Result<std::string> {
+    std::string got;
+    auto info = store->get_range("a/b", offset, bytes, etag, [&](Bytes piece) {
+      got += as_text(piece);
+      return ok_status();
+    });
+    if (!info.ok()) {
+      return info.error();
+    }
+    EXPECT_EQ(info.value().bytes, 10U);
+    return got;
+  };
+  EXPECT_EQ(part(3, 4, "").value(), "3456");
+  EXPECT_EQ(part(0, 10, tag.value()).value(), "0123456789");
+  EXPECT_EQ(part(8, 100, tag.value()).value(), "89");
+  EXPECT_EQ(part(11, 1, "").error().code, ErrorCode::kInvalidArgument);
+  ASSERT_TRUE(put_text(*store, "a/b", "abcdefghij", kAlways).ok());
+  EXPECT_EQ(part(0, 4, tag.value()).error().code, ErrorCode::kFenced);
+}
+
 TYPED_TEST(ObjectStoreContract, ListsByPrefixInOrder) {
   auto store = this->kind_.open();
   EXPECT_THAT(this->keys(*store, ""), IsEmpty());

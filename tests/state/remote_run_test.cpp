@@ -44,6 +44,24 @@ class WatchedStore final : public ObjectStore {
     return inner.get(key, sink);
   }
 
+  Result<std::optional<ObjectInfo>> get_if_changed(
+      const std::string& key,
+      const std::string& etag,
+      const std::function<Status(Bytes)>& sink) override {
+    ++gets[key];
+    return inner.get_if_changed(key, etag, sink);
+  }
+
+  Result<ObjectInfo> get_range(
+      const std::string& key,
+      std::uint64_t offset,
+      std::uint64_t bytes,
+      const std::string& etag,
+      const std::function<Status(Bytes)>& sink) override {
+    ++gets[key];
+    return inner.get_range(key, offset, bytes, etag, sink);
+  }
+
   Result<std::vector<ObjectInfo>> list(const std::string& prefix) override {
     return inner.list(prefix);
   }

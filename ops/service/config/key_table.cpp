@@ -215,7 +215,7 @@ const Key kKeys[] = {
   {"schedule.learning_rate", SWAVD_FIELD(schedule.learning_rate), real_above(0, 1000), kLineage,
    "The rate after the warm-up."},
   {"schedule.warmup_start", SWAVD_FIELD(schedule.warmup_start), real(0, 1000), kLineage,
-   "The rate of the first step of the warm-up."},
+   "The rate of the first step of the warm-up; 0: what one step adds to it."},
   {"schedule.warmup_images", SWAVD_FIELD(schedule.warmup_images), integer(0, kNoLimit, "images"), kLineage,
    "Length of the linear warm-up."},
   {"schedule.min_improvement", SWAVD_FIELD(schedule.min_improvement), real_above(0, 1), kLineage,

@@ -1,0 +1,55 @@
+# For the benchmarks that run the programs whole. Sourced; gives:
+#
+#   bin            where the programs are
+#   work           a folder that is gone in the end
+#   run_daemon DIR IMAGES STREAM_URL PRESET [KEY=VALUE...]
+#
+# which trains on so many images, with its data in DIR,
+# after which $rate is its images/s between the first and the last step seen,
+# and DIR/metrics the last page of metrics.
+# shellcheck shell=bash
+
+bin=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../build/bin" && pwd)
+port=${BENCH_PORT:-9555}
+work=$(mktemp -d "${TMPDIR:-/tmp}/swavd-bench.XXXXXX")
+daemon=
+at_end() {
+  [[ -z $daemon ]] || kill -KILL "$daemon" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap at_end EXIT
+
+# metric FILE NAME: the value of a series, labels and all.
+metric() { awk -v m="$2" '$1 == m { print $2 }' "$1"; }
+
+run_daemon() {
+  local dir=$1 images=$2 url=$3 preset=$4 more=() key
+  local now first='' last='' first_at='' last_at=''
+  for key in "${@:5}"; do more+=(--set "$key"); done
+  mkdir -p "$dir"
+  cat >"$dir/swavd.toml" <<CONFIG
+run = "bench"
+data_dir = "$dir/data"
+stream.url = "$url"
+model.preset = "$preset"
+snapshot.every = "1d"
+http.listen = "127.0.0.1:$port"
+CONFIG
+  "$bin/swavd" run --config "$dir/swavd.toml" "${more[@]}" --stop-after-images "$images" 2>"$dir/log" &
+  daemon=$!
+  while kill -0 "$daemon" 2>/dev/null; do
+    sleep 0.2
+    curl -fsS "http://127.0.0.1:$port/metrics" >"$dir/page" 2>/dev/null || continue
+    now=$(metric "$dir/page" swavd_train_images_total)
+    [[ -n $now && $now != 0 ]] || continue
+    mv "$dir/page" "$dir/metrics"
+    [[ -n $first ]] || { first=$now first_at=$EPOCHREALTIME; }
+    # The moment at which the count was last seen to grow.
+    [[ $now == "$last" ]] || { last=$now last_at=$EPOCHREALTIME; }
+  done
+  wait "$daemon" || { cat "$dir/log" >&2; daemon=; return 1; }
+  daemon=
+  # shellcheck disable=SC2034  # for the caller
+  rate=$(awk -v n="$((last - first))" -v a="$first_at" -v b="$last_at" \
+    'BEGIN { printf "%.1f", b > a ? n / (b - a) : 0 }')
+}

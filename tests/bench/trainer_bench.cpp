@@ -1,0 +1,99 @@
+// A training step on this machine's CPU, preset by preset, with what each of
+// its phases takes. The crops are noise: a step costs the same on any.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+
+#include "ops/base/check.h"
+#include "ops/base/philox.h"
+#include "ops/daemon/daemon.h"
+#include "ops/daemon/options.h"
+#include "ops/service/config.h"
+#include "trainer/openmp_policy.h"
+#include "trainer/trainer.h"
+
+namespace swavd::trainer {
+namespace {
+
+loader::CropGroup noise(const loader::CropSpec& spec, std::int32_t images) {
+  loader::CropGroup group;
+  group.crops = spec.count;
+  group.size = spec.size;
+  const auto floats = static_cast<std::size_t>(spec.count) *
+                      static_cast<std::size_t>(images) *
+                      static_cast<std::size_t>(spec.size * spec.size) * 3;
+  auto values = std::make_shared<std::vector<float>>(floats);
+  Random random(/*key=*/1);
+  for (float& value : *values) {
+    value = static_cast<float>(random.uniform(-2, 2));
+  }
+  group.data = std::shared_ptr<float>(values, values->data());
+  return group;
+}
+
+void BM_Step(benchmark::State& run, const std::string& preset) {
+  service::ConfigSources sources;
+  sources.overrides = {
+      "data_dir=\"/nowhere\"",
+      "stream.url=\"log:///nowhere/images\"",
+      fmt::format("model.preset=\"{}\"", preset)};
+  const service::LoadedConfig loaded = service::load_config(sources);
+  SWAVD_CHECK(loaded.mistakes.empty());
+  auto trainer = daemon::make_trainer(loaded.config);
+  SWAVD_CHECK(trainer.ok());
+  const loader::LoaderOptions options = daemon::loader_options(loaded.config);
+  loader::Batch batch;
+  batch.images = options.batch_images;
+  for (const loader::CropSpec& spec : options.crops) {
+    batch.groups.push_back(noise(spec, batch.images));
+  }
+  StepPhases sum;
+  for (auto _ : run) {
+    const auto report = trainer.value()->step(batch, 1.0);
+    SWAVD_CHECK(report.ok());
+    sum.forward += report.value().phases.forward;
+    sum.sinkhorn += report.value().phases.sinkhorn;
+    sum.backward += report.value().phases.backward;
+    sum.optimizer += report.value().phases.optimizer;
+  }
+  using benchmark::Counter;
+  const auto per_step = [](double seconds) {
+    constexpr double kMilliseconds = 1e3;
+    return Counter(seconds * kMilliseconds, Counter::kAvgIterations);
+  };
+  run.counters["steps_per_s"] =
+      Counter(static_cast<double>(run.iterations()), Counter::kIsRate);
+  run.counters["images_per_s"] = Counter(
+      static_cast<double>(run.iterations() * batch.images), Counter::kIsRate);
+  run.counters["forward_ms"] = per_step(sum.forward);
+  run.counters["sinkhorn_ms"] = per_step(sum.sinkhorn);
+  run.counters["backward_ms"] = per_step(sum.backward);
+  run.counters["optimizer_ms"] = per_step(sum.optimizer);
+}
+
+BENCHMARK_CAPTURE(BM_Step, tiny, "tiny")
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime()
+    ->MinTime(10);
+BENCHMARK_CAPTURE(BM_Step, learning_bar, "learning-bar")
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime()
+    ->MinTime(20);
+
+}  // namespace
+}  // namespace swavd::trainer
+
+int main(int argc, char** argv) {
+  swavd::trainer::prefer_sleeping_threads(argv);  // as the daemon does
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
+    return 1;
+  }
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}
