@@ -29,7 +29,6 @@ using RemoteJson = nlohmann::ordered_json;
 constexpr std::string_view kLineage = "lineage/";
 constexpr std::string_view kSnapshots = "snapshots/";
 constexpr std::string_view kLatest = "latest.json";
-constexpr std::string_view kHealthy = "healthy";
 constexpr std::size_t kEntryDepth = 4;
 
 /// What lineage/<commit>.json says.
@@ -68,6 +67,29 @@ Result<LineageEntry> parse_entry(std::string_view text) {
       fields["id"].get<std::string>(),
       fields["generation"].get<std::uint64_t>(),
       fields["parent"].get<std::string>()};
+}
+
+/// What latest.json says.
+Result<LatestSnapshots> parse_latest(std::string_view text) {
+  const auto json = parse_strict_json<RemoteJson>(text, kEntryDepth);
+  if (!json.ok()) {
+    return json.error();
+  }
+  LatestSnapshots latest;
+  for (const auto& [name, id] :
+       {std::pair("newest", &latest.newest),
+        std::pair("healthy", &latest.healthy)}) {
+    const RemoteJson& fields = json.value();
+    const bool there = fields.is_object() && fields.contains(name);
+    if (there && fields[name].is_string() &&
+        is_plain_name(fields[name].get<std::string>())) {
+      *id = fields[name].get<std::string>();
+    } else if (!there || !fields[name].is_null()) {
+      return Error{
+          ErrorCode::kCorruption, fmt::format("no id under \"{}\"", name)};
+    }
+  }
+  return latest;
 }
 
 /// The commit number of ".../lineage/000000000017.json".
@@ -115,10 +137,28 @@ class RemoteReader final : public SnapshotReader {
       return no_such_file(id_, name);
     }
     const auto got = store_.get(prefix_ + name, sink);
-    if (got.ok()) {
-      return ok_status();
+    return got.ok() ? ok_status() : Status(explain(name, got.error()));
+  }
+
+  [[nodiscard]] bool has_ranges() const override { return true; }
+
+  [[nodiscard]] Status read_range(
+      const std::string& name,
+      const ByteRange& range,
+      const std::function<Status(Bytes)>& sink) override {
+    if (find_file(manifest_, name) == nullptr) {
+      return no_such_file(id_, name);
     }
-    if (got.error().code == ErrorCode::kNotFound) {
+    // Objects below an id never change, so no etag is needed.
+    const auto got =
+        store_.get_range(prefix_ + name, range.offset, range.bytes, {}, sink);
+    return got.ok() ? ok_status() : Status(explain(name, got.error()));
+  }
+
+ private:
+  [[nodiscard]] Error explain(const std::string& name, const Error& error)
+      const {
+    if (error.code == ErrorCode::kNotFound) {
       return Error{
           ErrorCode::kCorruption,
           fmt::format(
@@ -127,10 +167,9 @@ class RemoteReader final : public SnapshotReader {
               name,
               id_)};
     }
-    return got.error();
+    return error;
   }
 
- private:
   ObjectStore& store_;
   std::string prefix_;
   std::string id_;
@@ -147,6 +186,7 @@ class StoredRun final : public RemoteRun {
   [[nodiscard]] Result<std::vector<SnapshotInfo>> list() override;
   [[nodiscard]] Result<std::unique_ptr<SnapshotReader>> open(
       const std::string& id) override;
+  [[nodiscard]] Result<std::optional<LatestSnapshots>> poll_latest() override;
   [[nodiscard]] Status upload(SnapshotReader& snapshot) override;
   [[nodiscard]] Status drop(const std::string& id) override;
 
@@ -180,6 +220,7 @@ class StoredRun final : public RemoteRun {
   /// entry serves only while the lineage still lists its commit.
   Lineage known_entries_;
   std::map<std::string, SnapshotInfo> known_infos_;
+  std::string polled_etag_;  ///< of the latest.json that was seen last
 };
 
 Result<LineageEntry> StoredRun::entry(std::uint64_t commit) {
@@ -400,18 +441,48 @@ Status StoredRun::write_latest() {
   if (!list_now.ok()) {
     return list_now.error();
   }
-  RemoteJson latest{{"newest", nullptr}, {"healthy", nullptr}};
-  for (const SnapshotInfo& info : list_now.value()) {
-    if (info.verdict != kUnreadable) {
-      latest["newest"] = info.id;
-    }
-    if (info.verdict == kHealthy) {
-      latest["healthy"] = info.id;
-    }
-  }
+  const LatestSnapshots names = latest_of(list_now.value());
+  const auto id_or_null = [](const std::string& id) {
+    return id.empty() ? RemoteJson(nullptr) : RemoteJson(id);
+  };
+  const RemoteJson latest{
+      {"newest", id_or_null(names.newest)},
+      {"healthy", id_or_null(names.healthy)}};
   const auto etag = put_text(
       store_, root_ + std::string(kLatest), latest.dump(), PutCondition{});
   return etag.ok() ? ok_status() : Status(etag.error());
+}
+
+Result<std::optional<LatestSnapshots>> StoredRun::poll_latest() {
+  const std::string key = root_ + std::string(kLatest);
+  std::string text;
+  const auto sink = [&](Bytes piece) {
+    text += as_text(piece);
+    return ok_status();
+  };
+  std::optional<ObjectInfo> found;
+  if (polled_etag_.empty()) {
+    auto got = store_.get(key, sink);
+    if (!got.ok()) {
+      return got.error();
+    }
+    found = std::move(got).value();
+  } else {
+    auto got = store_.get_if_changed(key, polled_etag_, sink);
+    if (!got.ok()) {
+      return got.error();
+    }
+    found = std::move(got).value();
+  }
+  if (!found) {
+    return std::optional<LatestSnapshots>();
+  }
+  auto latest = parse_latest(text);
+  if (!latest.ok()) {
+    return latest.error().with_context(key);
+  }
+  polled_etag_ = found->etag;
+  return std::optional(std::move(latest).value());
 }
 
 Status StoredRun::drop(const std::string& id) {

@@ -1,7 +1,6 @@
 #include "state/snapshot_commands.h"
 
 #include <cstdint>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -9,10 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "ops/base/clock.h"
-#include "ops/base/mutex.h"
 #include "state/content/checked_read.h"
 #include "state/content/snapshot_info.h"
-#include "state/directory/snapshot_folder.h"
 
 namespace swavd::state {
 
@@ -195,33 +192,6 @@ std::string pulled_text(
          "\n";
 }
 
-/// The id of the snapshot in `folder`, if one is there.
-std::optional<std::string> id_in(const std::string& folder) {
-  const auto list = open_snapshot_folder(folder)->list();
-  return list.ok() ? std::optional(list.value().front().id) : std::nullopt;
-}
-
-/// One look of `follow_command`; nullopt when there is nothing new.
-std::optional<Result<std::string>> pull_if_new(
-    const std::string& ref,
-    const std::string& folder,
-    const FollowOptions& options) {
-  auto opened = open_snapshot(ref);
-  if (!opened.ok()) {
-    return Result<std::string>(opened.error());
-  }
-  SnapshotReader& snapshot = *opened.value().reader;
-  if (id_in(folder) == snapshot.id()) {
-    return std::nullopt;
-  }
-  const Status pulled = pull(snapshot, folder, options.files);
-  if (!pulled.ok()) {
-    return Result<std::string>(pulled.error());
-  }
-  return Result<std::string>(
-      pulled_text(snapshot, folder, options.files, options.format));
-}
-
 }  // namespace
 
 Result<std::string> list_command(const std::string& ref, OutputFormat format) {
@@ -309,31 +279,27 @@ Result<std::string> pull_command(
   return pulled_text(snapshot, folder, files, format);
 }
 
-Status follow_command(
-    const std::string& ref,
-    const std::string& folder,
-    const FollowOptions& options,
-    const std::stop_token& stop,
-    const std::function<void(const Result<std::string>&)>& report) {
-  Mutex mutex;
-  CondVar stopped;
-  const std::stop_callback wake(stop, [&] {
-    const MutexLock lock(mutex);
-    stopped.notify_all();
-  });
-  while (!stop.stop_requested()) {
-    if (const auto outcome = pull_if_new(ref, folder, options)) {
-      if (!outcome->ok() &&
-          outcome->error().code == ErrorCode::kInvalidArgument) {
-        return outcome->error();
-      }
-      report(*outcome);
-    }
-    const MutexLock lock(mutex);
-    (void)stopped.wait_for(
-        mutex, options.every, [&] { return stop.stop_requested(); });
-  }
-  return ok_status();
+std::string switch_json(const FollowSwitch& made) {
+  return CommandJson{
+             {"id", made.id},
+             {"step", made.step},
+             {"health", made.verdict},
+             {"folder", made.folder},
+             {"bytes", made.bytes},
+             {"fetched_bytes", made.fetched_bytes},
+             {"milliseconds", made.took.count()}}
+             .dump() +
+         "\n";
+}
+
+std::string switch_text(const FollowSwitch& made) {
+  return fmt::format(
+      "{} ({}) is current: {} fetched in {} ms, in {}",
+      made.id,
+      made.verdict,
+      human_bytes(made.fetched_bytes),
+      made.took.count(),
+      made.folder);
 }
 
 }  // namespace swavd::state

@@ -1,11 +1,9 @@
 #pragma once
 
-#include <chrono>
-#include <functional>
-#include <stop_token>
 #include <string>
 
 #include "ops/base/result.h"
+#include "state/snapshot_follow.h"
 #include "state/snapshot_ref.h"
 
 namespace swavd::state {
@@ -53,21 +51,11 @@ struct VerifyReport {
     PullFiles files,
     OutputFormat format);
 
-struct FollowOptions {
-  PullFiles files = PullFiles::kConsumers;
-  OutputFormat format = OutputFormat::kText;
-  std::chrono::milliseconds every{10'000};  ///< between two looks, at least 1
-};
+/// One switch of a follower as a line of JSON: {"id","step","health","folder",
+/// "bytes","fetched_bytes","milliseconds"}.
+[[nodiscard]] std::string switch_json(const FollowSwitch& made);
 
-/// Pulls into `folder` whenever `ref` means another snapshot than the folder
-/// holds, until `stop`. `report` gets what `pull_command` gives, or why a try
-/// failed: places that are away or still empty are asked again. Errors at once:
-/// kInvalidArgument.
-[[nodiscard]] Status follow_command(
-    const std::string& ref,
-    const std::string& folder,
-    const FollowOptions& options,
-    const std::stop_token& stop,
-    const std::function<void(const Result<std::string>&)>& report);
+/// The same for people, without a line break.
+[[nodiscard]] std::string switch_text(const FollowSwitch& made);
 
 }  // namespace swavd::state

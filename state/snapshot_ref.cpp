@@ -38,6 +38,10 @@ class OwnedRun final : public SnapshotCatalog {
     return run_->open(id);
   }
 
+  [[nodiscard]] Result<std::optional<LatestSnapshots>> poll_latest() override {
+    return run_->poll_latest();
+  }
+
  private:
   std::unique_ptr<ObjectStore> store_;
   std::unique_ptr<RemoteRun> run_;
@@ -102,6 +106,12 @@ Result<std::unique_ptr<SnapshotCatalog>> open_path(
   if (std::filesystem::exists(path / kManifestFile, error)) {
     return open_snapshot_folder(path);
   }
+  // What a follower keeps: the link is resolved once, so that a switch in the
+  // middle of reading does not mix two snapshots.
+  const auto current = std::filesystem::canonical(path / kCurrentLink, error);
+  if (!error && std::filesystem::exists(current / kManifestFile, error)) {
+    return open_snapshot_folder(current);
+  }
   // A data folder, or the store's own folder in it.
   for (const auto& folder : {path / "snapshots", path}) {
     if (std::filesystem::exists(folder / "db" / "CURRENT", error)) {
@@ -128,16 +138,12 @@ std::vector<std::string> ids_where(
 }
 
 Result<std::string> newest_of(const std::vector<SnapshotInfo>& list) {
-  const auto healthy = ids_where(
-      list, [](const SnapshotInfo& info) { return info.verdict == "healthy"; });
-  if (!healthy.empty()) {
-    return healthy.back();
+  const LatestSnapshots latest = latest_of(list);
+  if (!latest.healthy.empty()) {
+    return latest.healthy;
   }
-  const auto readable = ids_where(list, [](const SnapshotInfo& info) {
-    return info.verdict != kUnreadable;
-  });
-  if (!readable.empty()) {
-    return readable.back();
+  if (!latest.newest.empty()) {
+    return latest.newest;
   }
   return Error{
       ErrorCode::kNotFound,

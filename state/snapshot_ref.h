@@ -12,7 +12,8 @@
 namespace swavd::state {
 
 /// A REF argument: a data folder, an object-store run ("file:///DIR/RUN" or
-/// "file:///DIR" when it holds one run), or a folder with one snapshot;
+/// "file:///DIR" when it holds one run), a folder with one snapshot, or one
+/// that `follow` keeps;
 /// "@ID" (or a unique prefix of one, or a step) picks a snapshot.
 struct SnapshotRef {
   std::string place;
@@ -43,6 +44,9 @@ struct OpenedSnapshot {
 
 /// The one file consumers have no use for.
 inline constexpr std::string_view kStateFile = "state.safetensors";
+
+/// In a folder that `follow` keeps: the link to the snapshot to use.
+inline constexpr std::string_view kCurrentLink = "current";
 
 enum class PullFiles {
   kConsumers,  ///< model, head and their configs, with manifest.json

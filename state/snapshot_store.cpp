@@ -19,6 +19,41 @@ Error differs(const std::string& what) {
 
 }  // namespace
 
+Status SnapshotReader::read_range(
+    const std::string& name,
+    const ByteRange& /*range*/,
+    const std::function<Status(Bytes)>& /*sink*/) {
+  return Error{
+      ErrorCode::kInvalidArgument,
+      fmt::format("{} of {} can only be read whole", name, id())};
+}
+
+LatestSnapshots latest_of(const std::vector<SnapshotInfo>& list) {
+  LatestSnapshots latest;
+  for (const SnapshotInfo& info : list) {
+    if (info.verdict != kUnreadable) {
+      latest.newest = info.id;
+    }
+    if (info.verdict == kHealthy) {
+      latest.healthy = info.id;
+    }
+  }
+  return latest;
+}
+
+Result<std::optional<LatestSnapshots>> SnapshotCatalog::poll_latest() {
+  const auto now = list();
+  if (!now.ok()) {
+    return now.error();
+  }
+  const LatestSnapshots latest = latest_of(now.value());
+  if (polled_ == latest) {
+    return std::optional<LatestSnapshots>();
+  }
+  polled_ = latest;
+  return polled_;
+}
+
 Status read_checked(
     SnapshotReader& reader,
     const FileEntry& file,

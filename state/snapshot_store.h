@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,9 @@ namespace swavd::state {
 /// there, and opening it gives the reason.
 inline constexpr std::string_view kUnreadable = "unreadable";
 
+/// Verdict of a snapshot that consumers want.
+inline constexpr std::string_view kHealthy = "healthy";
+
 /// What a listing shows of a snapshot.
 struct SnapshotInfo {
   std::string id;
@@ -31,8 +35,14 @@ struct SnapshotInfo {
   std::string parent;
 };
 
-/// One committed snapshot being read. Not thread-safe, but it may live on
-/// another thread than the catalogue's.
+/// Part of a file.
+struct ByteRange {
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+};
+
+/// One committed snapshot being read. Not thread-safe but for `read_range`;
+/// it may live on another thread than the catalogue's.
 class SnapshotReader {
  public:
   SnapshotReader() = default;
@@ -53,6 +63,16 @@ class SnapshotReader {
   [[nodiscard]] virtual Status read(
       const std::string& name,
       const std::function<Status(Bytes)>& sink) = 0;
+
+  /// Can parts of files be read by themselves, and several at once?
+  [[nodiscard]] virtual bool has_ranges() const { return false; }
+
+  /// As `read`, for the bytes in `range` only, which the file must have; to be
+  /// called where `has_ranges`, from any thread.
+  [[nodiscard]] virtual Status read_range(
+      const std::string& name,
+      const ByteRange& range,
+      const std::function<Status(Bytes)>& sink);
 };
 
 /// The whole file `name`, its digest checked against the manifest.
@@ -64,6 +84,17 @@ class SnapshotReader {
 /// Reads every file and checks every digest, the id and `state_sha256`.
 /// Errors: kCorruption naming the first file that differs.
 [[nodiscard]] Status verify(SnapshotReader& reader);
+
+/// What a consumer may want to hold; empty where there is none.
+struct LatestSnapshots {
+  std::string newest;   ///< the newest that can be read
+  std::string healthy;  ///< the newest healthy one
+
+  bool operator==(const LatestSnapshots&) const = default;
+};
+
+/// The newest of `list` (ascending).
+[[nodiscard]] LatestSnapshots latest_of(const std::vector<SnapshotInfo>& list);
 
 /// A set of snapshots that can be listed and read: a local store, a run in an
 /// object store, a folder with one pulled snapshot. Not thread-safe.
@@ -80,6 +111,14 @@ class SnapshotCatalog {
   /// Errors: kNotFound, kCorruption (manifest unreadable).
   [[nodiscard]] virtual Result<std::unique_ptr<SnapshotReader>> open(
       const std::string& id) = 0;
+
+  /// The newest snapshots, asked for in the cheapest way the place offers;
+  /// nullopt while they are what the call before gave. Errors: those of
+  /// `list`; kNotFound, an object store whose first upload is not complete.
+  [[nodiscard]] virtual Result<std::optional<LatestSnapshots>> poll_latest();
+
+ private:
+  std::optional<LatestSnapshots> polled_;  ///< what `poll_latest` gave last
 };
 
 /// The local tier: snapshots committed atomically on this machine's disk.

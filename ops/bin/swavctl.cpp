@@ -1,12 +1,20 @@
 // swavctl: talks to a running daemon, and looks at snapshots without one.
 
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <map>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include <unistd.h>
+
 #include "metrics/names.h"
+#include "ops/base/clock.h"
 #include "ops/base/log.h"
 #include "ops/bin/cli.h"
 #include "ops/service/http_server.h"
@@ -67,6 +75,10 @@ struct SnapshotArguments {
   bool json = false;
   bool with_state = false;
   bool follow = false;
+  bool newest = false;
+  state::FollowOptions follow_options;
+  std::uint64_t every_ms = 10'000;
+  std::uint64_t grace_ms = 60'000;
 
   [[nodiscard]] state::OutputFormat format() const {
     return json ? state::OutputFormat::kJson : state::OutputFormat::kText;
@@ -91,23 +103,43 @@ Status follow(const SnapshotArguments& arguments) {
   std::stop_source stop;
   const service::Signals signals(
       [&stop](service::Request) { stop.request_stop(); });
-  state::FollowOptions options;
+  const SystemClock clock;
+  state::FollowOptions options = arguments.follow_options;
   options.files = arguments.files();
-  options.format = arguments.format();
-  return state::follow_command(
+  options.choice = arguments.newest ? state::FollowChoice::kNewest
+                                    : state::FollowChoice::kNewestHealthy;
+  options.every = std::chrono::milliseconds(arguments.every_ms);
+  options.grace = std::chrono::milliseconds(arguments.grace_ms);
+  options.jitter_seed = static_cast<std::uint64_t>(clock.unix_ms()) ^
+                        static_cast<std::uint64_t>(::getpid()) << 48U;
+  state::FollowEvents events;
+  events.switched = [&](const state::FollowSwitch& made) {
+    log(LogLevel::kInfo, "snapshot_switched", state::switch_text(made));
+    if (arguments.json) {
+      print(state::switch_json(made));
+      std::fflush(stdout);
+    }
+  };
+  events.trouble = [](std::string_view reason, const std::string& message) {
+    log(LogLevel::kWarning, reason, message);
+  };
+  const auto totals = state::follow(
+      clock,
       arguments.ref,
       arguments.folder,
       options,
-      stop.get_token(),
-      [](const Result<std::string>& pulled) {
-        if (pulled.ok()) {
-          print(pulled.value());
-        } else {
-          log(LogLevel::kWarning,
-              to_string(pulled.error().code),
-              pulled.error().message);
-        }
-      });
+      events,
+      stop.get_token());
+  if (!totals.ok()) {
+    return totals.error();
+  }
+  log(LogLevel::kInfo,
+      "follow_stopped",
+      "asked to stop",
+      {{"switches", std::to_string(totals.value().switches)},
+       {"failures", std::to_string(totals.value().failures)},
+       {"hook_failures", std::to_string(totals.value().hook_failures)}});
+  return ok_status();
 }
 
 Status pull(const SnapshotArguments& arguments) {
@@ -117,6 +149,44 @@ Status pull(const SnapshotArguments& arguments) {
                                 arguments.folder,
                                 arguments.files(),
                                 arguments.format()));
+}
+
+void add_pull_options(CLI::App& command, SnapshotArguments& arguments) {
+  const CLI::AsNumberWithUnit duration(
+      std::map<std::string, std::uint64_t>{
+          {"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}},
+      CLI::AsNumberWithUnit::UNIT_REQUIRED);
+  command.add_option("DIR", arguments.folder, "Made when absent")->required();
+  command.add_flag(
+      "--with-state", arguments.with_state, "The files to resume from too");
+  auto* follow_flag = command.add_flag(
+      "--follow",
+      arguments.follow,
+      "Keep DIR/current at the newest healthy snapshot, until SIGTERM");
+  state::FollowOptions& options = arguments.follow_options;
+  for (CLI::Option* option :
+       {command.add_flag(
+            "--newest", arguments.newest, "The newest, whatever its health"),
+        command
+            .add_option("--every", arguments.every_ms, "Between two looks: 10s")
+            ->transform(duration),
+        command.add_option(
+            "--keep", options.keep, "How many snapshots stay in DIR: 2"),
+        command
+            .add_option(
+                "--grace",
+                arguments.grace_ms,
+                "How long one stays that was switched away from: 1m")
+            ->transform(duration),
+        command.add_option(
+            "--parallel", options.parallel, "Downloads at once: 4"),
+        command.add_option(
+            "--exec",
+            options.exec,
+            "Shell command after each switch; finds SWAVD_SNAPSHOT_ID, _STEP, "
+            "_HEALTH and _FOLDER")}) {
+    option->needs(follow_flag);
+  }
 }
 
 void add_snapshots(CLI::App& app, SnapshotArguments& arguments, Body& body) {
@@ -130,9 +200,7 @@ void add_snapshots(CLI::App& app, SnapshotArguments& arguments, Body& body) {
     auto* command = group->add_subcommand(name, help);
     command
         ->add_option(
-            "REF",
-            arguments.ref,
-            "A path or file:// URL, with @ID for one of several")
+            "REF", arguments.ref, "A path or URL, with @ID for one of several")
         ->required();
     command->add_flag("--json", arguments.json, "As JSON");
     command->callback([&arguments, &body, work = std::move(work)] {
@@ -147,13 +215,8 @@ void add_snapshots(CLI::App& app, SnapshotArguments& arguments, Body& body) {
     return print_result(state::show_command(chosen.ref, chosen.format()));
   });
   add("verify", "Read every byte and check every digest", verify);
-  auto* pull_command = add("pull", "Copy a snapshot into a folder", pull);
-  pull_command->add_option("DIR", arguments.folder, "Made when absent")
-      ->required();
-  pull_command->add_flag(
-      "--with-state", arguments.with_state, "The files to resume from too");
-  pull_command->add_flag(
-      "--follow", arguments.follow, "Again for every new snapshot, for ever");
+  add_pull_options(
+      *add("pull", "Copy a snapshot into a folder", pull), arguments);
 }
 
 void add_docs(CLI::App& app, Body& body) {

@@ -43,6 +43,18 @@ class FolderReader final : public SnapshotReader {
     return stream_file(folder_ / name, sink);
   }
 
+  [[nodiscard]] bool has_ranges() const override { return true; }
+
+  [[nodiscard]] Status read_range(
+      const std::string& name,
+      const ByteRange& range,
+      const std::function<Status(Bytes)>& sink) override {
+    if (find_file(manifest_, name) == nullptr) {
+      return no_such_file(id_, name);
+    }
+    return stream_file(folder_ / name, sink, {range.offset, range.bytes});
+  }
+
  private:
   std::filesystem::path folder_;
   std::string text_;

@@ -1,7 +1,6 @@
 #include "state/snapshot_commands.h"
 
 #include <algorithm>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -9,8 +8,6 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "ops/base/bounded_queue.h"
-#include "ops/base/stage.h"
 #include "tests/state/sample.h"
 
 namespace swavd::state {
@@ -119,52 +116,6 @@ TEST_F(SnapshotCommandsTest, PullSaysWhatCame) {
                                       .value());
   EXPECT_EQ(parsed["id"], first_);
   EXPECT_EQ(parsed["files"].size(), 4U);
-}
-
-TEST_F(SnapshotCommandsTest, FollowPullsEachNewSnapshotOnce) {
-  BoundedQueue<std::string> reports(100);
-  FollowOptions options;
-  options.every = std::chrono::milliseconds(5);
-  options.format = OutputFormat::kJson;
-  Stage follower("follow", [&](const std::stop_token& stop) {
-    const Status status = follow_command(
-        folder_ / "data",
-        folder_ / "got",
-        options,
-        stop,
-        [&](const Result<std::string>& report) {
-          (void)reports.push(
-              report.ok() ? report.value() : report.error().message);
-        });
-    EXPECT_TRUE(status.ok());
-  });
-  EXPECT_EQ(json::parse(reports.pop().value())["id"], second_);
-  const auto third = commit(3);
-  EXPECT_EQ(json::parse(reports.pop().value())["id"], third);
-  follower.request_stop();
-  follower.join();
-  EXPECT_EQ(reports.stats().depth, 0U);
-}
-
-TEST_F(SnapshotCommandsTest, FollowWaitsForAPlaceThatIsStillEmpty) {
-  BoundedQueue<bool> outcomes(1000);
-  FollowOptions options;
-  options.every = std::chrono::milliseconds(1);
-  Stage follower("follow", [&](const std::stop_token& stop) {
-    const Status status = follow_command(
-        folder_ / "models/main",
-        folder_ / "got",
-        options,
-        stop,
-        [&](const Result<std::string>& report) {
-          (void)outcomes.push(report.ok());
-        });
-    EXPECT_TRUE(status.ok());
-  });
-  EXPECT_EQ(outcomes.pop(), false);
-  EXPECT_EQ(outcomes.pop(), false);
-  follower.request_stop();
-  follower.join();
 }
 
 TEST_F(SnapshotCommandsTest, ErrorsOfThePlaceComeThrough) {
