@@ -342,7 +342,7 @@ KeeperOptions Daemon::keeper_options() const {
   options.run = config_.run;
   options.local_folder = local_folder(config_);
   options.upload_every = config_.object_store.every;
-  options.remote_keep_last = config_.object_store.keep_last;
+  options.remote_retention = remote_retention_options(config_);
   options.next_commit = run_.commit + 1;
   options.parent = run_.snapshot_id;
   return options;
@@ -417,7 +417,9 @@ std::optional<scheduler::CadenceOptions> Daemon::reload() {
     return std::nullopt;
   }
   service::apply_log_config(loaded.config);
-  keeper_->set_retention(retention_options(loaded.config));
+  keeper_->set_retention(
+      retention_options(loaded.config),
+      remote_retention_options(loaded.config));
   log(LogLevel::kInfo,
       "reloaded",
       "log and snapshot settings are new; other keys need a restart");

@@ -155,7 +155,24 @@ scheduler::CadenceOptions cadence_options(const service::Config& config) {
 }
 
 scheduler::RetentionOptions retention_options(const service::Config& config) {
-  return {config.snapshot.keep_last, config.snapshot.keep_every};
+  const service::SnapshotConfig& keep = config.snapshot;
+  return {
+      keep.keep_last,
+      keep.keep_every,
+      keep.keep_hourly,
+      keep.keep_daily,
+      keep.keep_weekly};
+}
+
+scheduler::RetentionOptions remote_retention_options(
+    const service::Config& config) {
+  const service::ObjectStoreConfig& keep = config.object_store;
+  return {
+      keep.keep_last,
+      keep.keep_every,
+      keep.keep_hourly,
+      keep.keep_daily,
+      keep.keep_weekly};
 }
 
 }  // namespace swavd::daemon

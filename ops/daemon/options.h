@@ -34,6 +34,10 @@ namespace swavd::daemon {
 [[nodiscard]] scheduler::RetentionOptions retention_options(
     const service::Config& config);
 
+/// The same for the object store.
+[[nodiscard]] scheduler::RetentionOptions remote_retention_options(
+    const service::Config& config);
+
 /// Threads of the loader: as configured, else one for every two cores.
 [[nodiscard]] std::int32_t loader_workers(const service::Config& config);
 

@@ -32,6 +32,16 @@ std::uint64_t total_bytes(const state::Manifest& manifest) {
   return bytes;
 }
 
+scheduler::Retained retained(const state::SnapshotInfo& info) {
+  return {
+      info.id,
+      info.generation,
+      info.commit,
+      info.created_ms,
+      info.verdict != state::kUnreadable,
+      info.verdict == state::kHealthy};
+}
+
 }  // namespace
 
 SnapshotKeeper::SnapshotKeeper(
@@ -51,6 +61,7 @@ SnapshotKeeper::SnapshotKeeper(
       on_durable_(std::move(on_durable)),
       uploads_(kUploadQueue),
       retention_(options_.retention),
+      remote_retention_(options_.remote_retention),
       committer_(
           "snapshot-commit",
           [this](const std::stop_token&) { commit_loop(); }),
@@ -105,9 +116,11 @@ void SnapshotKeeper::set_fatal(Error error) {
 }
 
 void SnapshotKeeper::set_retention(
-    const scheduler::RetentionOptions& retention) {
+    const scheduler::RetentionOptions& local,
+    const scheduler::RetentionOptions& remote) {
   const MutexLock lock(mutex_);
-  retention_ = retention;
+  retention_ = local;
+  remote_retention_ = remote;
 }
 
 void SnapshotKeeper::commit_loop() {
@@ -194,7 +207,7 @@ void SnapshotKeeper::apply_retention() {
   std::vector<scheduler::Retained> all;
   std::uint64_t newest_bytes = 0;
   for (const state::SnapshotInfo& info : list.value()) {
-    all.push_back({info.id, info.commit});
+    all.push_back(retained(info));
     newest_bytes = info.bytes;
   }
   registry_.set(
@@ -291,10 +304,13 @@ void SnapshotKeeper::drop_remote() {
   }
   std::vector<scheduler::Retained> all;
   for (const state::SnapshotInfo& info : list.value()) {
-    all.push_back({info.id, info.commit});
+    all.push_back(retained(info));
   }
   scheduler::RetentionOptions keep;
-  keep.keep_last = options_.remote_keep_last;
+  {
+    const MutexLock lock(mutex_);
+    keep = remote_retention_;
+  }
   const auto drop = to_drop(keep, all, {});
   for (const std::string& id : drop) {
     if (const auto dropped = remote_->drop(id); !dropped.ok()) {

@@ -42,7 +42,7 @@ struct KeeperOptions {
   std::string run = "main";
   std::string local_folder;       ///< read by the uploader
   std::int64_t upload_every = 1;  ///< commits
-  std::int64_t remote_keep_last = 20;
+  scheduler::RetentionOptions remote_retention;
   std::uint64_t next_commit = 1;
   std::string parent;  ///< id of the snapshot the run continues from
 };
@@ -83,7 +83,9 @@ class SnapshotKeeper {
   /// unknown outcome, or a lost race for the run (kFenced).
   [[nodiscard]] std::optional<Error> fatal() const;
 
-  void set_retention(const scheduler::RetentionOptions& retention);
+  void set_retention(
+      const scheduler::RetentionOptions& local,
+      const scheduler::RetentionOptions& remote);
 
  private:
   void commit_loop();
@@ -111,6 +113,7 @@ class SnapshotKeeper {
   std::set<std::string> pending_ SWAVD_GUARDED_BY(mutex_);
   std::optional<Error> fatal_ SWAVD_GUARDED_BY(mutex_);
   scheduler::RetentionOptions retention_ SWAVD_GUARDED_BY(mutex_);
+  scheduler::RetentionOptions remote_retention_ SWAVD_GUARDED_BY(mutex_);
   Stage committer_;
   Stage uploader_;
 };

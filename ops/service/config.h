@@ -109,6 +109,9 @@ struct SnapshotConfig {
   std::uint64_t every_seconds = 600;  ///< "10m"; 0: off
   std::int64_t keep_last = 5;
   std::int64_t keep_every = 0;  ///< keeps every k-th commit too; 0: off
+  std::int64_t keep_hourly = 0;
+  std::int64_t keep_daily = 0;
+  std::int64_t keep_weekly = 0;
   std::uint64_t reserve_bytes = 256ULL << 20U;
 };
 
@@ -116,6 +119,10 @@ struct ObjectStoreConfig {
   std::string url;         ///< empty: no remote tier
   std::int64_t every = 1;  ///< uploads every k-th snapshot
   std::int64_t keep_last = 20;
+  std::int64_t keep_every = 0;  ///< keeps every k-th commit too; 0: off
+  std::int64_t keep_hourly = 0;
+  std::int64_t keep_daily = 0;
+  std::int64_t keep_weekly = 0;
 };
 
 struct HttpConfig {
