@@ -107,8 +107,8 @@ class RemoteRun : public SnapshotCatalog {
 
   /// Removes a snapshot that this run's lineage names: its lineage entry
   /// first, so that it stops to exist at once, then latest.json is written
-  /// anew, then its files go. Errors: kNotFound, kUnavailable; those of the
-  /// store.
+  /// anew, then its files go. Errors: kNotFound, kUnavailable;
+  /// kInvalidArgument (it is pinned); those of the store.
   [[nodiscard]] virtual Status drop(const std::string& id) = 0;
 };
 

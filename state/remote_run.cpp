@@ -1,6 +1,5 @@
 // One run in an object store; the layout is in
 // ops/docs/formats/object-store.md.
-#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <map>
@@ -18,7 +17,9 @@
 #include "state/content/snapshot_content.h"
 #include "state/content/snapshot_info.h"
 #include "state/content/strict_json.h"
+#include "state/directory/pin_files.h"
 #include "state/object_store.h"
+#include "state/remote/remote_pins.h"
 
 namespace swavd::state {
 
@@ -181,12 +182,19 @@ class StoredRun final : public RemoteRun {
  public:
   StoredRun(ObjectStore& store, const std::string& run)
       : store_(store),
-        root_(run.empty() ? run : run + "/") {}
+        root_(run.empty() ? run : run + "/"),
+        pins_(store, root_) {}
 
   [[nodiscard]] Result<std::vector<SnapshotInfo>> list() override;
   [[nodiscard]] Result<std::unique_ptr<SnapshotReader>> open(
       const std::string& id) override;
   [[nodiscard]] Result<std::optional<LatestSnapshots>> poll_latest() override;
+  [[nodiscard]] Status set_pinned(const std::string& id, bool pinned) override;
+
+  [[nodiscard]] Result<std::vector<std::string>> pinned() override {
+    return pins_.list();
+  }
+
   [[nodiscard]] Status upload(SnapshotReader& snapshot) override;
   [[nodiscard]] Status drop(const std::string& id) override;
 
@@ -196,6 +204,8 @@ class StoredRun final : public RemoteRun {
   /// All entries by commit number.
   [[nodiscard]] Result<Lineage> lineage();
   [[nodiscard]] Result<LineageEntry> entry(std::uint64_t commit);
+  /// The commit number under which the lineage names `id`; kNotFound.
+  [[nodiscard]] Result<std::uint64_t> commit_number(const std::string& id);
   [[nodiscard]] Result<std::unique_ptr<SnapshotReader>> reader_of(
       const std::string& id);
   /// kFenced when the lineage has gone on without this snapshot's generation;
@@ -203,6 +213,10 @@ class StoredRun final : public RemoteRun {
   [[nodiscard]] Result<bool> already_there(const SnapshotReader& snapshot);
   [[nodiscard]] Status copy_files(SnapshotReader& snapshot);
   [[nodiscard]] Status commit_entry(const SnapshotReader& snapshot);
+  /// Takes an entry out of the lineage, unless the snapshot is pinned.
+  [[nodiscard]] Status remove_entry(
+      std::uint64_t commit,
+      const std::string& id);
   /// Names the newest and the newest healthy snapshot there are.
   [[nodiscard]] Status write_latest();
 
@@ -216,6 +230,7 @@ class StoredRun final : public RemoteRun {
 
   ObjectStore& store_;
   std::string root_;  ///< "" or "<run>/"
+  RemotePins pins_;
   /// What is written once and never changed need not be fetched twice. An
   /// entry serves only while the lineage still lists its commit.
   Lineage known_entries_;
@@ -303,19 +318,25 @@ Result<std::vector<SnapshotInfo>> StoredRun::list() {
   return list;
 }
 
-Result<std::unique_ptr<SnapshotReader>> StoredRun::open(const std::string& id) {
+Result<std::uint64_t> StoredRun::commit_number(const std::string& id) {
   const auto entries = lineage();
   if (!entries.ok()) {
     return entries.error();
   }
-  const bool named = std::any_of(
-      entries.value().begin(), entries.value().end(), [&](const auto& entry) {
-        return entry.second.id == id;
-      });
-  if (!named) {
-    return Error{
-        ErrorCode::kNotFound,
-        fmt::format("the lineage of {}names no snapshot {}", root_, id)};
+  for (const auto& [commit, named] : entries.value()) {
+    if (named.id == id) {
+      return commit;
+    }
+  }
+  return Error{
+      ErrorCode::kNotFound,
+      fmt::format("the lineage of {}names no snapshot {}", root_, id)};
+}
+
+Result<std::unique_ptr<SnapshotReader>> StoredRun::open(const std::string& id) {
+  const auto commit = commit_number(id);
+  if (!commit.ok()) {
+    return commit.error();
   }
   return reader_of(id);
 }
@@ -485,25 +506,59 @@ Result<std::optional<LatestSnapshots>> StoredRun::poll_latest() {
   return std::optional(std::move(latest).value());
 }
 
-Status StoredRun::drop(const std::string& id) {
-  const auto entries = lineage();
-  if (!entries.ok()) {
-    return entries.error();
+Status StoredRun::set_pinned(const std::string& id, bool pinned) {
+  const auto there = commit_number(id);
+  if (!there.ok()) {
+    return there.error();
   }
-  std::optional<std::uint64_t> commit;
-  for (const auto& [number, named] : entries.value()) {
-    if (named.id == id) {
-      commit = number;
+  if (!pinned) {
+    return pins_.remove(id);
+  }
+  SWAVD_RETURN_IF_ERROR(pins_.put(id));
+  // A drop looks for pins after it has taken the entry: either it sees this
+  // one and puts the entry back, or the entry is gone now.
+  const auto still_there = commit_number(id);
+  if (!still_there.ok()) {
+    SWAVD_RETURN_IF_ERROR(pins_.remove(id));
+    return still_there.error();
+  }
+  return ok_status();
+}
+
+Status StoredRun::remove_entry(std::uint64_t commit, const std::string& id) {
+  const auto pinned = pins_.contains(id);
+  if (!pinned.ok()) {
+    return pinned.error();
+  }
+  if (pinned.value()) {
+    return is_pinned(id);
+  }
+  const LineageEntry removed = known_entries_.at(commit);
+  SWAVD_RETURN_IF_ERROR(store_.remove(lineage_key(commit)));
+  // A pin set meanwhile has won; see `set_pinned`.
+  const auto pinned_now = pins_.contains(id);
+  if (!pinned_now.ok() || pinned_now.value()) {
+    const auto back = put_text(
+        store_,
+        lineage_key(commit),
+        entry_text(removed),
+        PutCondition{PutCondition::Kind::kAbsent, {}});
+    if (!back.ok()) {
+      return back.error();
     }
+    return pinned_now.ok() ? is_pinned(id) : pinned_now.error();
   }
-  if (!commit) {
-    return Error{
-        ErrorCode::kNotFound,
-        fmt::format("the lineage of {}names no snapshot {}", root_, id)};
-  }
-  SWAVD_RETURN_IF_ERROR(store_.remove(lineage_key(*commit)));
-  known_entries_.erase(*commit);
+  known_entries_.erase(commit);
   known_infos_.erase(id);
+  return ok_status();
+}
+
+Status StoredRun::drop(const std::string& id) {
+  const auto commit = commit_number(id);
+  if (!commit.ok()) {
+    return commit.error();
+  }
+  SWAVD_RETURN_IF_ERROR(remove_entry(commit.value(), id));
   SWAVD_RETURN_IF_ERROR(write_latest());
   const auto objects = store_.list(snapshot_prefix(id));
   if (!objects.ok()) {

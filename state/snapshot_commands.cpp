@@ -1,6 +1,7 @@
 #include "state/snapshot_commands.h"
 
 #include <cstdint>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -29,7 +30,7 @@ std::string human_bytes(std::uint64_t bytes) {
   return fmt::format("{:.{}f} {}", value, unit == 0 ? 0 : 1, kUnits[unit]);
 }
 
-CommandJson info_json(const SnapshotInfo& info) {
+CommandJson info_json(const SnapshotInfo& info, bool pinned) {
   return CommandJson{
       {"id", info.id},
       {"generation", info.generation},
@@ -39,12 +40,13 @@ CommandJson info_json(const SnapshotInfo& info) {
       {"created", format_utc(info.created_ms)},
       {"bytes", info.bytes},
       {"health", info.verdict},
-      {"parent", info.parent}};
+      {"parent", info.parent},
+      {"pinned", pinned}};
 }
 
-std::string table_row(const SnapshotInfo& info) {
+std::string table_row(const SnapshotInfo& info, bool pinned) {
   return fmt::format(
-      "{:<23} {:>4} {:>8} {:>10} {:>13}  {:<24} {:>9}  {}\n",
+      "{:<23} {:>4} {:>8} {:>10} {:>13}  {:<24} {:>9}  {}{}\n",
       info.id,
       info.generation,
       info.commit,
@@ -52,17 +54,19 @@ std::string table_row(const SnapshotInfo& info) {
       info.images,
       format_utc(info.created_ms),
       human_bytes(info.bytes),
-      info.verdict);
+      info.verdict,
+      pinned ? ", pinned" : "");
 }
 
-std::string show_text(const SnapshotReader& snapshot) {
+std::string show_text(const SnapshotReader& snapshot, bool pinned) {
   const Manifest& manifest = snapshot.manifest();
   const Health& health = manifest.health;
   std::string text = fmt::format(
       "snapshot    {}\nrun         {}, generation {}, commit {}\n"
       "step        {}\nimages      {}\nparent      {}\ncreated     {}\n"
       "health      {}: loss {:.4f} (ln K {:.4f}), prototype perplexity "
-      "{:.1f}{}\nstate       {}\nconfig      {}\npositions   {}\n",
+      "{:.1f}{}\nstate       {}\nconfig      {}\npositions   {}\npinned      "
+      "{}\n",
       snapshot.id(),
       manifest.run,
       manifest.generation,
@@ -78,7 +82,8 @@ std::string show_text(const SnapshotReader& snapshot) {
       health.finite ? "" : ", NOT FINITE",
       manifest.state_sha256,
       manifest.config_sha256,
-      manifest.positions_json);
+      manifest.positions_json,
+      pinned ? "yes" : "no");
   for (const FileEntry& file : manifest.files) {
     text += fmt::format(
         "file        {} {:>9}  {}\n",
@@ -87,6 +92,14 @@ std::string show_text(const SnapshotReader& snapshot) {
         file.name);
   }
   return text;
+}
+
+Result<std::set<std::string>> pins_of(SnapshotCatalog& catalog) {
+  const auto pins = catalog.pinned();
+  if (!pins.ok()) {
+    return pins.error();
+  }
+  return std::set<std::string>(pins.value().begin(), pins.value().end());
 }
 
 /// How one part of a snapshot fared.
@@ -204,10 +217,17 @@ Result<std::string> list_command(const std::string& ref, OutputFormat format) {
   if (!list.ok()) {
     return list.error();
   }
+  const auto pins = pins_of(*catalog.value());
+  if (!pins.ok()) {
+    return pins.error();
+  }
+  const auto pinned = [&](const SnapshotInfo& info) {
+    return pins.value().contains(info.id);
+  };
   if (format == OutputFormat::kJson) {
     CommandJson items = CommandJson::array();
     for (const SnapshotInfo& info : list.value()) {
-      items.push_back(info_json(info));
+      items.push_back(info_json(info, pinned(info)));
     }
     return items.dump() + "\n";
   }
@@ -222,7 +242,7 @@ Result<std::string> list_command(const std::string& ref, OutputFormat format) {
       "SIZE",
       "HEALTH");
   for (const SnapshotInfo& info : list.value()) {
-    text += table_row(info);
+    text += table_row(info, pinned(info));
   }
   return text;
 }
@@ -233,10 +253,15 @@ Result<std::string> show_command(const std::string& ref, OutputFormat format) {
     return opened.error();
   }
   const SnapshotReader& snapshot = *opened.value().reader;
-  if (format == OutputFormat::kText) {
-    return show_text(snapshot);
+  const auto pins = pins_of(*opened.value().catalog);
+  if (!pins.ok()) {
+    return pins.error();
   }
-  CommandJson json{{"id", snapshot.id()}};
+  const bool pinned = pins.value().contains(snapshot.id());
+  if (format == OutputFormat::kText) {
+    return show_text(snapshot, pinned);
+  }
+  CommandJson json{{"id", snapshot.id()}, {"pinned", pinned}};
   json.update(CommandJson::parse(snapshot.manifest_text()));
   return json.dump() + "\n";
 }
@@ -277,6 +302,37 @@ Result<std::string> pull_command(
   SnapshotReader& snapshot = *opened.value().reader;
   SWAVD_RETURN_IF_ERROR(pull(snapshot, folder, files));
   return pulled_text(snapshot, folder, files, format);
+}
+
+Result<std::string>
+pin_command(const std::string& ref, PinChange change, OutputFormat format) {
+  const SnapshotRef parsed = parse_ref(ref);
+  if (parsed.id.empty()) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        fmt::format("say which snapshot: {}@ID", parsed.place)};
+  }
+  auto catalog = open_catalog(parsed.place);
+  if (!catalog.ok()) {
+    return catalog.error();
+  }
+  const auto list = catalog.value()->list();
+  if (!list.ok()) {
+    return list.error();
+  }
+  const auto id = choose_snapshot(list.value(), parsed.id);
+  if (!id.ok()) {
+    return id.error().with_context(parsed.place);
+  }
+  const bool pinned = change == PinChange::kPin;
+  SWAVD_RETURN_IF_ERROR(catalog.value()->set_pinned(id.value(), pinned));
+  if (format == OutputFormat::kJson) {
+    return CommandJson{{"id", id.value()}, {"pinned", pinned}}.dump() + "\n";
+  }
+  return fmt::format(
+      "{} is {}\n",
+      id.value(),
+      pinned ? "pinned: retention leaves it" : "no longer pinned");
 }
 
 std::string switch_json(const FollowSwitch& made) {

@@ -13,15 +13,18 @@ namespace swavd::state {
 
 enum class OutputFormat { kText, kJson };
 
+enum class PinChange { kPin, kRemove };
+
 /// All snapshots of a catalogue, oldest first: a table, or
 /// [{"id","generation","commit","step","images","created","bytes","health",
-/// "parent"}]. An id in `ref` is ignored. Errors: those of `open_catalog`.
+/// "parent","pinned"}]. An id in `ref` is ignored. Errors: those of
+/// `open_catalog`.
 [[nodiscard]] Result<std::string> list_command(
     const std::string& ref,
     OutputFormat format);
 
 /// One snapshot: what a person wants to know, or manifest.json as it is with
-/// the key "id" in front. Errors: those of `open_snapshot`.
+/// the keys "id" and "pinned" in front. Errors: those of `open_snapshot`.
 [[nodiscard]] Result<std::string> show_command(
     const std::string& ref,
     OutputFormat format);
@@ -50,6 +53,12 @@ struct VerifyReport {
     const std::string& folder,
     PullFiles files,
     OutputFormat format);
+
+/// Pins the snapshot that `ref` names by an id, or takes the pin off; says so.
+/// Errors: those of `open_catalog` and `SnapshotCatalog::set_pinned`;
+/// kInvalidArgument, no id.
+[[nodiscard]] Result<std::string>
+pin_command(const std::string& ref, PinChange change, OutputFormat format);
 
 /// One switch of a follower as a line of JSON: {"id","step","health","folder",
 /// "bytes","fetched_bytes","milliseconds"}.

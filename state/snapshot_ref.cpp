@@ -42,6 +42,14 @@ class OwnedRun final : public SnapshotCatalog {
     return run_->poll_latest();
   }
 
+  [[nodiscard]] Status set_pinned(const std::string& id, bool pinned) override {
+    return run_->set_pinned(id, pinned);
+  }
+
+  [[nodiscard]] Result<std::vector<std::string>> pinned() override {
+    return run_->pinned();
+  }
+
  private:
   std::unique_ptr<ObjectStore> store_;
   std::unique_ptr<RemoteRun> run_;

@@ -54,6 +54,19 @@ Result<std::optional<LatestSnapshots>> SnapshotCatalog::poll_latest() {
   return polled_;
 }
 
+Status SnapshotCatalog::set_pinned(const std::string& id, bool /*pinned*/) {
+  return Error{
+      ErrorCode::kInvalidArgument,
+      fmt::format(
+          "{} lies in a folder that nothing is dropped from; pin it in the "
+          "data folder or the object store",
+          id)};
+}
+
+Result<std::vector<std::string>> SnapshotCatalog::pinned() {
+  return std::vector<std::string>();
+}
+
 Status read_checked(
     SnapshotReader& reader,
     const FileEntry& file,

@@ -117,6 +117,15 @@ class SnapshotCatalog {
   /// `list`; kNotFound, an object store whose first upload is not complete.
   [[nodiscard]] virtual Result<std::optional<LatestSnapshots>> poll_latest();
 
+  /// Keeps `id` from retention in this place, or lets it go; from any process,
+  /// also beside the one that writes. After an ok the snapshot is there and
+  /// stays. Errors: kNotFound (also: dropped in this moment); kInvalidArgument,
+  /// a place without retention; kUnavailable, kIo.
+  [[nodiscard]] virtual Status set_pinned(const std::string& id, bool pinned);
+
+  /// The ids that are kept so, ascending. Errors: kUnavailable, kIo.
+  [[nodiscard]] virtual Result<std::vector<std::string>> pinned();
+
  private:
   std::optional<LatestSnapshots> polled_;  ///< what `poll_latest` gave last
 };
@@ -138,16 +147,10 @@ class SnapshotStore : public SnapshotCatalog {
       Manifest manifest,
       const FrozenState& state) = 0;
 
-  /// Removes a snapshot, its pin too, and gives its space back; on a full disk
-  /// by giving up the ballast. Errors: kNotFound, kExhausted (no room even to
-  /// write that down), kIo.
+  /// Removes a snapshot and gives its space back; on a full disk by giving up
+  /// the ballast. Errors: kNotFound; kInvalidArgument (it is pinned);
+  /// kExhausted (no room even to write that down), kIo.
   [[nodiscard]] virtual Status drop(const std::string& id) = 0;
-
-  /// Keeps `id` from retention, or lets it go. Errors: kNotFound, kIo.
-  [[nodiscard]] virtual Status set_pinned(
-      const std::string& id,
-      bool pinned) = 0;
-  [[nodiscard]] virtual Result<std::vector<std::string>> pinned() = 0;
 
   /// A synced number under `name` that outlives the process ("generation");
   /// 0 when it was never written. Errors: kIo, kCorruption; kExhausted.

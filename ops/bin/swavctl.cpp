@@ -76,6 +76,7 @@ struct SnapshotArguments {
   bool with_state = false;
   bool follow = false;
   bool newest = false;
+  bool remove = false;
   state::FollowOptions follow_options;
   std::uint64_t every_ms = 10'000;
   std::uint64_t grace_ms = 60'000;
@@ -215,6 +216,12 @@ void add_snapshots(CLI::App& app, SnapshotArguments& arguments, Body& body) {
     return print_result(state::show_command(chosen.ref, chosen.format()));
   });
   add("verify", "Read every byte and check every digest", verify);
+  add("pin", "Keep the snapshot REF@ID from retention", [](const auto& chosen) {
+    return print_result(state::pin_command(
+        chosen.ref,
+        chosen.remove ? state::PinChange::kRemove : state::PinChange::kPin,
+        chosen.format()));
+  })->add_flag("--remove", arguments.remove, "Let it go again");
   add_pull_options(
       *add("pull", "Copy a snapshot into a folder", pull), arguments);
 }

@@ -32,6 +32,11 @@ std::uint64_t total_bytes(const state::Manifest& manifest) {
   return bytes;
 }
 
+/// Has somebody pinned it since the pins were read?
+bool pinned_meanwhile(const Status& drop) {
+  return !drop.ok() && drop.error().code == ErrorCode::kInvalidArgument;
+}
+
 scheduler::Retained retained(const state::SnapshotInfo& info) {
   return {
       info.id,
@@ -226,7 +231,11 @@ void SnapshotKeeper::apply_retention() {
   }
   std::size_t dropped = 0;
   for (const std::string& id : to_drop(retention, all, protect)) {
-    if (const auto drop = store_.drop(id); !drop.ok()) {
+    const auto drop = store_.drop(id);
+    if (pinned_meanwhile(drop)) {
+      continue;
+    }
+    if (!drop.ok()) {
       failed("local", drop.error().with_context("drop " + id));
       return;
     }
@@ -311,16 +320,27 @@ void SnapshotKeeper::drop_remote() {
     const MutexLock lock(mutex_);
     keep = remote_retention_;
   }
-  const auto drop = to_drop(keep, all, {});
-  for (const std::string& id : drop) {
-    if (const auto dropped = remote_->drop(id); !dropped.ok()) {
-      failed("object", dropped.error().with_context("drop " + id));
+  const auto pins = remote_->pinned();
+  if (!pins.ok()) {
+    failed("object", pins.error().with_context("retention"));
+    return;
+  }
+  std::size_t dropped = 0;
+  for (const std::string& id :
+       to_drop(keep, all, {pins.value().begin(), pins.value().end()})) {
+    const auto drop = remote_->drop(id);
+    if (pinned_meanwhile(drop)) {
+      continue;
+    }
+    if (!drop.ok()) {
+      failed("object", drop.error().with_context("drop " + id));
       return;
     }
+    ++dropped;
   }
   registry_.set(
       Id::kSnapshotRetained,
-      static_cast<double>(all.size() - drop.size()),
+      static_cast<double>(all.size() - dropped),
       {"object"});
 }
 

@@ -15,6 +15,7 @@
 #include "ops/base/files.h"
 #include "ops/base/sha256.h"
 #include "state/directory/file_writer.h"
+#include "state/directory/waiting_lock.h"
 
 namespace swavd::state {
 
@@ -22,43 +23,11 @@ namespace {
 
 constexpr std::string_view kTemporaryPrefix = ".put-";
 
-/// Exclusive among all processes for as long as it lives. Waits for its turn,
-/// which comes soon: nobody copies data under it.
-class StoreLock {
- public:
-  static Result<StoreLock> acquire(const std::filesystem::path& root) {
-    SWAVD_RETURN_IF_ERROR(make_folders_durably(root));
-    const auto path = root / ".lock";
-    StoreLock lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-    if (lock.file_ < 0) {
-      return errno_error(errno, "open lock", path);
-    }
-    while (::flock(lock.file_, LOCK_EX) != 0) {
-      if (errno != EINTR) {
-        return errno_error(errno, "lock", path);
-      }
-    }
-    return lock;
-  }
-
-  StoreLock(StoreLock&& other) noexcept
-      : file_(std::exchange(other.file_, -1)) {}
-
-  StoreLock(const StoreLock&) = delete;
-  StoreLock& operator=(const StoreLock&) = delete;
-  StoreLock& operator=(StoreLock&&) = delete;
-
-  ~StoreLock() {
-    if (file_ >= 0) {
-      ::close(file_);
-    }
-  }
-
- private:
-  explicit StoreLock(int file) : file_(file) {}
-
-  int file_;
-};
+/// Conditions are checked and names changed under it.
+Result<WaitingLock> lock_store(const std::filesystem::path& root) {
+  SWAVD_RETURN_IF_ERROR(make_folders_durably(root));
+  return WaitingLock::acquire(root / ".lock");
+}
 
 /// True when each component is a name that a folder may hold; the last may be
 /// empty with `open_end`.
@@ -230,7 +199,7 @@ Result<std::string> DirectoryObjectStore::put(
   // Folder and file are made under the lock, or a remover could take the
   // still empty folder away in between.
   auto prepared = [&]() -> Result<FileWriter> {
-    const auto lock = StoreLock::acquire(root_);
+    const auto lock = lock_store(root_);
     if (!lock.ok()) {
       return lock.error();
     }
@@ -245,7 +214,7 @@ Result<std::string> DirectoryObjectStore::put(
   auto digest = fill(prepared.value(), key, bytes, source);
   Status done = digest.ok() ? ok_status() : Status(digest.error());
   if (done.ok()) {
-    const auto lock = StoreLock::acquire(root_);
+    const auto lock = lock_store(root_);
     done = lock.ok() ? check(key, condition) : Status(lock.error());
     if (done.ok()) {
       done = rename_durably(temporary, path);
@@ -350,7 +319,7 @@ Status DirectoryObjectStore::remove(const std::string& key) {
   if (!std::filesystem::exists(path, error)) {
     return ok_status();
   }
-  const auto lock = StoreLock::acquire(root_);
+  const auto lock = lock_store(root_);
   if (!lock.ok()) {
     return lock.error();
   }

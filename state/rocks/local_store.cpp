@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "state/directory/pin_files.h"
 #include "state/rocks/database.h"
 #include "state/rocks/rocks_catalog.h"
 #include "state/rocks/rocks_snapshot_store.h"
@@ -20,9 +21,36 @@ class LocalCatalog final : public SnapshotCatalog {
  public:
   LocalCatalog(std::filesystem::path folder, std::shared_ptr<Database> database)
       : folder_(std::move(folder)),
-        database_(std::move(database)) {}
+        database_(std::move(database)),
+        pins_(folder_.parent_path() / kPinsFolder) {}
 
   [[nodiscard]] Result<std::vector<SnapshotInfo>> list() override {
+    const Status current = catch_up();
+    if (!current.ok()) {
+      return current.error();
+    }
+    return list_snapshots(*database_);
+  }
+
+  [[nodiscard]] Status set_pinned(const std::string& id, bool pinned) override {
+    return pins_.set(id, pinned, [&]() -> Status {
+      SWAVD_RETURN_IF_ERROR(catch_up());
+      const auto info = find_snapshot(*database_, id);
+      return info.ok() ? ok_status() : Status(info.error());
+    });
+  }
+
+  [[nodiscard]] Result<std::vector<std::string>> pinned() override {
+    return pins_.list();
+  }
+
+  [[nodiscard]] Result<std::unique_ptr<SnapshotReader>> open(
+      const std::string& id) override {
+    return read_snapshot(database_, id);
+  }
+
+ private:
+  Status catch_up() {
     if (!database_->catch_up().ok()) {
       // The writer has replaced files under the tail that was followed (it
       // was restarted, say): begin again from what is there now.
@@ -32,17 +60,12 @@ class LocalCatalog final : public SnapshotCatalog {
       }
       database_ = std::move(again).value();
     }
-    return list_snapshots(*database_);
+    return ok_status();
   }
 
-  [[nodiscard]] Result<std::unique_ptr<SnapshotReader>> open(
-      const std::string& id) override {
-    return read_snapshot(database_, id);
-  }
-
- private:
   std::filesystem::path folder_;
   std::shared_ptr<Database> database_;
+  PinFiles pins_;
 };
 
 }  // namespace

@@ -23,7 +23,6 @@ namespace {
 constexpr std::string_view kFormatKey = "format";
 constexpr std::string_view kFormat = "swavd-local/1";
 constexpr std::string_view kNumberPrefix = "number/";
-constexpr std::string_view kPinPrefix = "pin/";
 /// More than the reserve, so that giving the ballast up always restores it.
 constexpr std::uint64_t kBallastMargin = 1U << 20U;
 
@@ -88,7 +87,8 @@ RocksSnapshotStore::RocksSnapshotStore(
       folder_(options_.folder),
       lock_(std::move(lock)),
       database_(std::move(database)),
-      ballast_(std::move(ballast)) {}
+      ballast_(std::move(ballast)),
+      pins_(folder_ / kPinsFolder) {}
 
 Result<std::unique_ptr<SnapshotStore>> RocksSnapshotStore::open(
     const LocalStoreOptions& options) {
@@ -115,6 +115,7 @@ Result<std::unique_ptr<SnapshotStore>> RocksSnapshotStore::open(
       std::move(database).value(),
       std::move(ballast)));
   SWAVD_RETURN_IF_ERROR(store->check_format());
+  SWAVD_RETURN_IF_ERROR(store->pins_.prepare());
   SWAVD_RETURN_IF_ERROR(store->take_ballast());
   return std::unique_ptr<SnapshotStore>(std::move(store));
 }
@@ -184,26 +185,9 @@ Status RocksSnapshotStore::drop(const std::string& id) {
     SWAVD_RETURN_IF_ERROR(ballast_.give_up());
   }
   SWAVD_RETURN_IF_ERROR(need_room(options_, 0));
-  SWAVD_RETURN_IF_ERROR(delete_commit(info.value().commit));
-  SWAVD_RETURN_IF_ERROR(unpin(id));
+  SWAVD_RETURN_IF_ERROR(pins_.unless_pinned(
+      id, [&] { return delete_commit(info.value().commit); }));
   return take_ballast();
-}
-
-Status RocksSnapshotStore::unpin(const std::string& id) {
-  const std::string key = key_of(kPinPrefix, id);
-  std::string value;
-  rocksdb::Status status =
-      database_->db().Get({}, database_->settings(), key, &value);
-  if (status.IsNotFound()) {
-    return ok_status();
-  }
-  if (status.ok()) {
-    status = database_->db().Delete(synced(), database_->settings(), key);
-  }
-  if (!status.ok()) {
-    return broken(rocks_error(status, "unpin " + id));
-  }
-  return ok_status();
 }
 
 Status RocksSnapshotStore::delete_commit(std::uint64_t commit) {
@@ -238,36 +222,14 @@ Status RocksSnapshotStore::delete_commit(std::uint64_t commit) {
 }
 
 Status RocksSnapshotStore::set_pinned(const std::string& id, bool pinned) {
-  SWAVD_RETURN_IF_ERROR(still_sound());
-  const auto info = find_snapshot(*database_, id);
-  if (!info.ok()) {
-    return info.error();
-  }
-  SWAVD_RETURN_IF_ERROR(need_room(options_, 0));
-  if (!pinned) {
-    return unpin(id);
-  }
-  const rocksdb::Status status = database_->db().Put(
-      synced(), database_->settings(), key_of(kPinPrefix, id), "1");
-  if (!status.ok()) {
-    return broken(rocks_error(status, "pin " + id));
-  }
-  return ok_status();
+  return pins_.set(id, pinned, [&]() -> Status {
+    const auto info = find_snapshot(*database_, id);
+    return info.ok() ? ok_status() : Status(info.error());
+  });
 }
 
 Result<std::vector<std::string>> RocksSnapshotStore::pinned() {
-  std::vector<std::string> ids;
-  const std::unique_ptr<rocksdb::Iterator> keys(
-      database_->db().NewIterator({}, database_->settings()));
-  for (keys->Seek(rocksdb::Slice(kPinPrefix));
-       keys->Valid() && keys->key().starts_with(rocksdb::Slice(kPinPrefix));
-       keys->Next()) {
-    ids.push_back(keys->key().ToString().substr(kPinPrefix.size()));
-  }
-  if (!keys->status().ok()) {
-    return rocks_error(keys->status(), "read the pins");
-  }
-  return ids;
+  return pins_.list();
 }
 
 Result<std::uint64_t> RocksSnapshotStore::read_number(const std::string& name) {

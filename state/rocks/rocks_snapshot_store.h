@@ -9,6 +9,7 @@
 
 #include "ops/base/files.h"
 #include "ops/base/result.h"
+#include "state/directory/pin_files.h"
 #include "state/rocks/ballast.h"
 #include "state/rocks/database.h"
 #include "state/snapshot_store.h"
@@ -54,7 +55,6 @@ class RocksSnapshotStore final : public SnapshotStore {
   [[nodiscard]] Status check_number(const Manifest& manifest);
   [[nodiscard]] Status publish(const std::filesystem::path& table);
   [[nodiscard]] Status delete_commit(std::uint64_t commit);
-  [[nodiscard]] Status unpin(const std::string& id);
   [[nodiscard]] Status take_ballast();
   /// The first failure of unknown outcome, for ever after.
   [[nodiscard]] Status still_sound() const;
@@ -66,6 +66,7 @@ class RocksSnapshotStore final : public SnapshotStore {
   FileLock lock_;
   std::shared_ptr<Database> database_;
   Ballast ballast_;
+  PinFiles pins_;
   std::optional<Error> failure_;
 };
 

@@ -1,10 +1,13 @@
 #include <filesystem>
 #include <set>
+#include <stop_token>
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "ops/base/stage.h"
 #include "state/snapshot_store.h"
 #include "tests/state/sample.h"
 
@@ -53,6 +56,35 @@ TEST_F(LocalCatalogTest, ReadsBesideALivingWriter) {
   auto catalog = open_beside();
   EXPECT_THAT(listed(*catalog), ElementsAre(id));
   EXPECT_TRUE(verify(*catalog->open(id).value()).ok());
+}
+
+TEST_F(LocalCatalogTest, PinsBesideTheWriterHoldAndNoneIsLost) {
+  constexpr std::size_t kMany = 12;
+  std::vector<std::string> all;
+  for (std::uint64_t number = 1; number <= kMany; ++number) {
+    all.push_back(commit(number));
+  }
+  {
+    std::vector<Stage> pinners;
+    for (std::size_t first = 0; first < 3; ++first) {
+      pinners.emplace_back("pin", [&, first](const std::stop_token&) {
+        auto catalog = open_beside();
+        for (std::size_t i = first; i < kMany; i += 3) {
+          EXPECT_TRUE(catalog->set_pinned(all[i], true).ok());
+        }
+      });
+    }
+  }
+  EXPECT_EQ(store_->pinned().value(), all);
+  EXPECT_EQ(
+      store_->drop(all.front()).error().code, ErrorCode::kInvalidArgument);
+  auto catalog = open_beside();
+  ASSERT_TRUE(catalog->set_pinned(all.front(), false).ok());
+  ASSERT_TRUE(store_->drop(all.front()).ok());
+  EXPECT_EQ(
+      catalog->set_pinned(all.front(), true).error().code,
+      ErrorCode::kNotFound);
+  EXPECT_EQ(catalog->pinned().value().size(), kMany - 1);
 }
 
 TEST_F(LocalCatalogTest, EachListingSeesWhatWasCommittedAndDroppedSince) {

@@ -106,6 +106,20 @@ TEST_F(LocalStoreTest, SnapshotsPinsAndNumbersOutliveTheProcess) {
   EXPECT_EQ(store->read_number("generation").value(), 7U);
 }
 
+TEST_F(LocalStoreTest, PinnedSnapshotIsNotDropped) {
+  auto store = open_store();
+  const auto id = commit(*store, 1);
+  ASSERT_TRUE(store->set_pinned(id, true).ok());
+  const Status refused = store->drop(id);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(listed(*store), ElementsAre(id));
+  ASSERT_TRUE(store->set_pinned(id, false).ok());
+  EXPECT_TRUE(store->drop(id).ok());
+  EXPECT_EQ(store->set_pinned(id, true).error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(store->pinned().value(), IsEmpty());
+}
+
 TEST_F(LocalStoreTest, ListingIsByGenerationThenCommit) {
   auto store = open_store();
   const auto late = commit(*store, 5, 100, /*generation=*/2);
@@ -119,11 +133,9 @@ TEST_F(LocalStoreTest, DroppedSnapshotIsGoneAndItsSpaceBack) {
   constexpr std::size_t kMany = 12U << 20U;
   const auto first = commit(*store, 1, kMany);
   const auto second = commit(*store, 2, kMany);
-  ASSERT_TRUE(store->set_pinned(first, true).ok());
   ASSERT_GT(table_bytes(), 4 * kMany);
   ASSERT_TRUE(store->drop(first).ok());
   EXPECT_THAT(listed(*store), ElementsAre(second));
-  EXPECT_THAT(store->pinned().value(), IsEmpty());
   EXPECT_LT(table_bytes(), 3 * kMany);
   EXPECT_EQ(store->open(first).error().code, ErrorCode::kNotFound);
   EXPECT_EQ(store->drop(first).error().code, ErrorCode::kNotFound);

@@ -1,6 +1,8 @@
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -68,7 +70,11 @@ class WatchedStore final : public ObjectStore {
 
   Status remove(const std::string& key) override {
     removed.push_back(key);
-    return inner.remove(key);
+    const Status status = inner.remove(key);
+    if (after_remove) {
+      std::exchange(after_remove, nullptr)();
+    }
+    return status;
   }
 
   MemoryObjectStore inner;
@@ -76,6 +82,7 @@ class WatchedStore final : public ObjectStore {
   std::map<std::string, int> gets;
   std::vector<std::string> removed;
   std::string refused;
+  std::function<void()> after_remove;  ///< once
   bool lose_answer = false;
 };
 
@@ -267,6 +274,44 @@ TEST_F(RemoteRunTest, DropTakesTheLineageEntryFirst) {
   EXPECT_EQ(
       latest(), R"({"newest":")" + first + R"(","healthy":")" + first + "\"}");
   EXPECT_EQ(run().drop(second).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(RemoteRunTest, PinnedSnapshotIsNotDropped) {
+  const auto first = upload(1);
+  const auto second = upload(2);
+  ASSERT_TRUE(run().set_pinned(first, true).ok());
+  ASSERT_TRUE(run().set_pinned(second, true).ok());
+  ASSERT_TRUE(run().set_pinned(second, false).ok());
+  EXPECT_THAT(run().pinned().value(), ElementsAre(first));
+  EXPECT_EQ(
+      get_text(store_, "main/pins/" + first + ".json").value(),
+      R"({"id":")" + first + "\"}");
+  EXPECT_EQ(run().drop(first).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(run().drop(second).ok());
+  EXPECT_TRUE(verify(*run().open(first).value()).ok());
+  EXPECT_EQ(run().set_pinned(second, true).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(RemoteRunTest, PinSetWhileItIsDroppedWinsOrIsRefused) {
+  const auto id = upload(1);
+  Status pinned = ok_status();
+  store_.after_remove = [&] {
+    // Its entry is gone, its files are not: too late.
+    pinned = run().set_pinned(id, true);
+  };
+  EXPECT_TRUE(run().drop(id).ok());
+  EXPECT_EQ(pinned.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(run().pinned().value(), IsEmpty());
+
+  const auto other = upload(2);
+  store_.after_remove = [&] {
+    // As a pinner that had found the entry before it went.
+    EXPECT_TRUE(
+        put_text(store_, "main/pins/" + other + ".json", "{}", {}).ok());
+  };
+  EXPECT_EQ(run().drop(other).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(verify(*run().open(other).value()).ok());
+  EXPECT_THAT(latest(), HasSubstr(other));
 }
 
 TEST_F(RemoteRunTest, RunThatListedBeforeADropNoticesIt) {

@@ -118,6 +118,33 @@ TEST_F(SnapshotCommandsTest, PullSaysWhatCame) {
   EXPECT_EQ(parsed["files"].size(), 4U);
 }
 
+TEST_F(SnapshotCommandsTest, PinIsSetShownAndTakenOff) {
+  const std::string ref = folder_ / ("data@" + first_);
+  EXPECT_THAT(
+      pin_command(ref, PinChange::kPin, OutputFormat::kText).value(),
+      HasSubstr(first_ + " is pinned"));
+  const auto listed =
+      json::parse(list_command(ref, OutputFormat::kJson).value());
+  EXPECT_EQ(listed[0]["pinned"], true);
+  EXPECT_EQ(listed[1]["pinned"], false);
+  EXPECT_THAT(
+      list_command(ref, OutputFormat::kText).value(), HasSubstr(", pinned\n"));
+  EXPECT_THAT(
+      show_command(ref, OutputFormat::kText).value(),
+      HasSubstr("pinned      yes\n"));
+  EXPECT_EQ(
+      pin_command(ref, PinChange::kRemove, OutputFormat::kJson).value(),
+      R"({"id":")" + first_ + "\",\"pinned\":false}\n");
+  EXPECT_EQ(
+      json::parse(show_command(ref, OutputFormat::kJson).value())["pinned"],
+      false);
+  EXPECT_EQ(
+      pin_command(folder_ / "data", PinChange::kPin, OutputFormat::kText)
+          .error()
+          .code,
+      ErrorCode::kInvalidArgument);
+}
+
 TEST_F(SnapshotCommandsTest, ErrorsOfThePlaceComeThrough) {
   EXPECT_EQ(
       list_command(folder_ / "absent", OutputFormat::kText).error().code,
