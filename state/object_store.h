@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -110,6 +111,16 @@ class RemoteRun : public SnapshotCatalog {
   /// anew, then its files go. Errors: kNotFound, kUnavailable;
   /// kInvalidArgument (it is pinned); those of the store.
   [[nodiscard]] virtual Status drop(const std::string& id) = 0;
+
+  /// Removes what uploads of this run left that were begun and will never be
+  /// complete: written down in the run's journal, not in its lineage, not in
+  /// `pending`, of `generation` or an older one. Does nothing before the
+  /// lineage has an entry of `generation` as its newest, for only then nobody
+  /// older can commit. Nothing else is touched. Gives how many uploads were
+  /// cleared away. Errors: those of the store.
+  [[nodiscard]] virtual Result<std::size_t> sweep(
+      std::uint64_t generation,
+      const std::set<std::string>& pending) = 0;
 };
 
 /// `store` must outlive the run and its readers. `run`: the prefix of its

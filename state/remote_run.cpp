@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "ops/base/log.h"
 #include "state/content/piece_source.h"
 #include "state/content/snapshot_content.h"
 #include "state/content/snapshot_info.h"
@@ -20,6 +21,7 @@
 #include "state/directory/pin_files.h"
 #include "state/object_store.h"
 #include "state/remote/remote_pins.h"
+#include "state/remote/upload_journal.h"
 
 namespace swavd::state {
 
@@ -91,6 +93,16 @@ Result<LatestSnapshots> parse_latest(std::string_view text) {
     }
   }
   return latest;
+}
+
+/// What an upload of `snapshot` writes; the manifest last.
+UploadEntry upload_of(const SnapshotReader& snapshot) {
+  UploadEntry entry{snapshot.id(), snapshot.manifest().generation, {}};
+  for (const FileEntry& file : snapshot.manifest().files) {
+    entry.files.push_back(file.name);
+  }
+  entry.files.emplace_back(kManifestFile);
+  return entry;
 }
 
 /// The commit number of ".../lineage/000000000017.json".
@@ -183,7 +195,8 @@ class StoredRun final : public RemoteRun {
   StoredRun(ObjectStore& store, const std::string& run)
       : store_(store),
         root_(run.empty() ? run : run + "/"),
-        pins_(store, root_) {}
+        pins_(store, root_),
+        journal_(store, root_) {}
 
   [[nodiscard]] Result<std::vector<SnapshotInfo>> list() override;
   [[nodiscard]] Result<std::unique_ptr<SnapshotReader>> open(
@@ -197,6 +210,9 @@ class StoredRun final : public RemoteRun {
 
   [[nodiscard]] Status upload(SnapshotReader& snapshot) override;
   [[nodiscard]] Status drop(const std::string& id) override;
+  [[nodiscard]] Result<std::size_t> sweep(
+      std::uint64_t generation,
+      const std::set<std::string>& pending) override;
 
  private:
   using Lineage = std::map<std::uint64_t, LineageEntry>;
@@ -213,6 +229,13 @@ class StoredRun final : public RemoteRun {
   [[nodiscard]] Result<bool> already_there(const SnapshotReader& snapshot);
   [[nodiscard]] Status copy_files(SnapshotReader& snapshot);
   [[nodiscard]] Status commit_entry(const SnapshotReader& snapshot);
+  /// The files that an upload of this run wrote for `id`.
+  [[nodiscard]] Result<std::vector<std::string>> files_of(
+      const std::string& id);
+  /// Removes the files and then the journal's entry.
+  [[nodiscard]] Status remove_files(
+      const std::string& id,
+      const std::vector<std::string>& files);
   /// Takes an entry out of the lineage, unless the snapshot is pinned.
   [[nodiscard]] Status remove_entry(
       std::uint64_t commit,
@@ -231,6 +254,7 @@ class StoredRun final : public RemoteRun {
   ObjectStore& store_;
   std::string root_;  ///< "" or "<run>/"
   RemotePins pins_;
+  UploadJournal journal_;
   /// What is written once and never changed need not be fetched twice. An
   /// entry serves only while the lineage still lists its commit.
   Lineage known_entries_;
@@ -372,8 +396,19 @@ Status StoredRun::upload(SnapshotReader& snapshot) {
     return there.error();
   }
   if (!there.value()) {
+    SWAVD_RETURN_IF_ERROR(journal_.begin(upload_of(snapshot)));
     SWAVD_RETURN_IF_ERROR(copy_files(snapshot));
-    SWAVD_RETURN_IF_ERROR(commit_entry(snapshot));
+    // Copying took its time: a newer owner may have committed meanwhile, and
+    // swept this upload away.
+    const auto fenced = already_there(snapshot);
+    const Status committed =
+        fenced.ok() ? commit_entry(snapshot) : Status(fenced.error());
+    if (!committed.ok()) {
+      if (committed.error().code == ErrorCode::kFenced) {
+        (void)remove_files(snapshot.id(), upload_of(snapshot).files);
+      }
+      return committed.error();
+    }
   }
   return write_latest();
 }
@@ -560,14 +595,81 @@ Status StoredRun::drop(const std::string& id) {
   }
   SWAVD_RETURN_IF_ERROR(remove_entry(commit.value(), id));
   SWAVD_RETURN_IF_ERROR(write_latest());
-  const auto objects = store_.list(snapshot_prefix(id));
-  if (!objects.ok()) {
-    return objects.error();
+  const auto files = files_of(id);
+  return files.ok() ? remove_files(id, files.value()) : Status(files.error());
+}
+
+Result<std::vector<std::string>> StoredRun::files_of(const std::string& id) {
+  auto written = journal_.read(id);
+  if (written.ok()) {
+    return std::move(written).value().files;
   }
-  for (const ObjectInfo& object : objects.value()) {
-    SWAVD_RETURN_IF_ERROR(store_.remove(object.key));
+  if (written.error().code == ErrorCode::kUnavailable) {
+    return written.error();
   }
-  return ok_status();
+  const auto reader = reader_of(id);
+  if (reader.ok()) {
+    return upload_of(*reader.value()).files;
+  }
+  if (reader.error().code == ErrorCode::kUnavailable) {
+    return reader.error();
+  }
+  log(LogLevel::kWarning,
+      "files_left_behind",
+      "neither the journal nor the manifest says which files a dropped "
+      "snapshot had; remove what is left by hand",
+      {{"prefix", snapshot_prefix(id)}});
+  return std::vector<std::string>();
+}
+
+Status StoredRun::remove_files(
+    const std::string& id,
+    const std::vector<std::string>& files) {
+  const std::string prefix = snapshot_prefix(id);
+  // The manifest first: without it nobody takes the rest for a snapshot.
+  SWAVD_RETURN_IF_ERROR(store_.remove(prefix + std::string(kManifestFile)));
+  for (const std::string& name : files) {
+    SWAVD_RETURN_IF_ERROR(store_.remove(prefix + name));
+  }
+  return journal_.forget(id);
+}
+
+Result<std::size_t> StoredRun::sweep(
+    std::uint64_t generation,
+    const std::set<std::string>& pending) {
+  // In this order: what is committed in between is in the lineage then.
+  auto begun = journal_.ids();
+  if (!begun.ok()) {
+    return begun.error();
+  }
+  const auto entries = lineage();
+  if (!entries.ok()) {
+    return entries.error();
+  }
+  std::uint64_t newest = 0;
+  bool has_entry = false;
+  for (const auto& [commit, named] : entries.value()) {
+    begun.value().erase(named.id);
+    newest = std::max(newest, named.generation);
+    has_entry = true;
+  }
+  if (!has_entry || newest != generation) {
+    return std::size_t{0};
+  }
+  std::size_t swept = 0;
+  for (const std::string& id : begun.value()) {
+    const auto entry = journal_.read(id);
+    if (!entry.ok() && entry.error().code == ErrorCode::kUnavailable) {
+      return entry.error();
+    }
+    if (pending.contains(id) || !entry.ok() ||
+        entry.value().generation > generation) {
+      continue;
+    }
+    SWAVD_RETURN_IF_ERROR(remove_files(id, entry.value().files));
+    ++swept;
+  }
+  return swept;
 }
 
 }  // namespace

@@ -302,7 +302,24 @@ Status SnapshotKeeper::upload(const std::string& id) {
       static_cast<double>(total_bytes(reader.value()->manifest())),
       {"object"});
   drop_remote();
+  sweep_remote(reader.value()->manifest().generation);
   return ok_status();
+}
+
+void SnapshotKeeper::sweep_remote(std::uint64_t generation) {
+  std::set<std::string> pending;
+  {
+    const MutexLock lock(mutex_);
+    pending = pending_;
+  }
+  const auto swept = remote_->sweep(generation, pending);
+  if (!swept.ok()) {
+    failed("object", swept.error().with_context("sweep"));
+  } else if (swept.value() > 0) {
+    log(LogLevel::kInfo,
+        "interrupted_uploads_removed",
+        fmt::format("{} uploads that were never complete", swept.value()));
+  }
 }
 
 void SnapshotKeeper::drop_remote() {

@@ -95,6 +95,8 @@ class SnapshotKeeper {
   void apply_retention();
   [[nodiscard]] Status upload(const std::string& id);
   void drop_remote();
+  /// Clears away what earlier owners' interrupted uploads left.
+  void sweep_remote(std::uint64_t generation);
   void set_fatal(Error error);
 
   const Clock& clock_;

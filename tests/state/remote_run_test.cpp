@@ -28,6 +28,9 @@ class WatchedStore final : public ObjectStore {
       const std::function<Result<Bytes>()>& source,
       const PutCondition& condition) override {
     ++puts[key];
+    if (const auto before = before_put) {
+      before(key);
+    }
     if (key.find(refused) != std::string::npos && !refused.empty()) {
       return Error{ErrorCode::kUnavailable, "the network is away"};
     }
@@ -83,6 +86,7 @@ class WatchedStore final : public ObjectStore {
   std::vector<std::string> removed;
   std::string refused;
   std::function<void()> after_remove;  ///< once
+  std::function<void(const std::string& key)> before_put;
   bool lose_answer = false;
 };
 
@@ -143,6 +147,7 @@ TEST_F(RemoteRunTest, LayoutIsWhatThePageSays) {
   EXPECT_THAT(
       keys(),
       ElementsAre(
+          "main/journal/" + id + ".json",
           "main/latest.json",
           "main/lineage/000000000017.json",
           folder + "config.json",
@@ -155,6 +160,12 @@ TEST_F(RemoteRunTest, LayoutIsWhatThePageSays) {
       get_text(store_, "main/lineage/000000000017.json").value(),
       R"({"id":")" + id + R"(","generation":3,"parent":""})");
   EXPECT_EQ(latest(), R"({"newest":")" + id + R"(","healthy":")" + id + "\"}");
+  EXPECT_EQ(
+      get_text(store_, "main/journal/" + id + ".json").value(),
+      R"({"id":")" + id +
+          R"(","generation":3,"files":["config.json","head.safetensors",)"
+          R"("model.safetensors","preprocessor_config.json",)"
+          R"("state.safetensors","manifest.json"]})");
   EXPECT_EQ(
       get_text(store_, folder + "manifest.json").value(),
       one.reader->manifest_text());
@@ -312,6 +323,123 @@ TEST_F(RemoteRunTest, PinSetWhileItIsDroppedWinsOrIsRefused) {
   EXPECT_EQ(run().drop(other).error().code, ErrorCode::kInvalidArgument);
   EXPECT_TRUE(verify(*run().open(other).value()).ok());
   EXPECT_THAT(latest(), HasSubstr(other));
+}
+
+class RemoteSweepTest : public RemoteRunTest {
+ protected:
+  /// An upload that was cut off before its `file`; gives the id.
+  std::string interrupted(
+      std::uint64_t commit,
+      std::uint64_t generation,
+      const std::string& file) {
+    auto one = snapshot(commit, generation);
+    store_.refused = one.reader->id() + "/" + file;
+    EXPECT_FALSE(run().upload(*one.reader).ok());
+    store_.refused.clear();
+    return one.reader->id();
+  }
+
+  std::vector<std::string> left_of(const std::string& id) {
+    return keys("main/snapshots/" + id);
+  }
+};
+
+TEST_F(RemoteSweepTest, InterruptedUploadsOfOlderOwnersGo) {
+  const auto before = upload(1, /*generation=*/1);
+  const auto half = interrupted(2, 1, "model.safetensors");
+  const auto nearly = interrupted(3, 1, "manifest.json");
+  ASSERT_FALSE(left_of(half).empty());
+  ASSERT_EQ(left_of(nearly).size(), 5U);
+  // Not before the new owner has committed: the old one might, until then.
+  EXPECT_EQ(run().sweep(2, {}).value(), 0U);
+  EXPECT_EQ(left_of(nearly).size(), 5U);
+  const auto after = upload(3, /*generation=*/2);
+  EXPECT_EQ(run().sweep(2, {}).value(), 2U);
+  EXPECT_THAT(left_of(half), IsEmpty());
+  EXPECT_THAT(left_of(nearly), IsEmpty());
+  EXPECT_THAT(
+      keys("main/journal/"),
+      ElementsAre(
+          "main/journal/" + before + ".json",
+          "main/journal/" + after + ".json"));
+  EXPECT_THAT(ids(run().list().value()), ElementsAre(before, after));
+  EXPECT_TRUE(verify(*run().open(before).value()).ok());
+  EXPECT_EQ(run().sweep(2, {}).value(), 0U);
+}
+
+TEST_F(RemoteSweepTest, PendingAndNewerUploadsStay) {
+  upload(1, /*generation=*/2);
+  const auto pending = interrupted(2, 2, "model.safetensors");
+  const auto newer = interrupted(3, 3, "model.safetensors");
+  const auto kept = left_of(newer);
+  EXPECT_EQ(run().sweep(2, {pending}).value(), 0U);
+  EXPECT_FALSE(left_of(pending).empty());
+  EXPECT_EQ(left_of(newer), kept);
+  // An owner that has been overtaken sweeps nothing at all.
+  EXPECT_EQ(run().sweep(1, {}).value(), 0U);
+  EXPECT_EQ(run().sweep(2, {}).value(), 1U);
+  EXPECT_THAT(left_of(pending), IsEmpty());
+  EXPECT_EQ(left_of(newer), kept);
+}
+
+TEST_F(RemoteSweepTest, ForeignObjectsAreNeverTouched) {
+  const auto first = upload(1);
+  const auto second = upload(2);
+  const auto half = interrupted(3, 1, "state.safetensors");
+  const std::vector<std::string> foreign{
+      "main/notes.txt",
+      "main/snapshots/" + first + "/notes.txt",
+      "main/snapshots/" + half + "/model.safetensors.bak",
+      "main/snapshots/not-ours/model.safetensors",
+      "other/snapshots/" + half + "/model.safetensors"};
+  for (const std::string& key : foreign) {
+    ASSERT_TRUE(put_text(store_, key, "precious", {}).ok());
+  }
+  ASSERT_TRUE(run().drop(first).ok());
+  EXPECT_EQ(run().sweep(1, {}).value(), 1U);
+  for (const std::string& key : foreign) {
+    EXPECT_EQ(get_text(store_, key).value(), "precious") << key;
+  }
+  EXPECT_THAT(
+      left_of(first), ElementsAre("main/snapshots/" + first + "/notes.txt"));
+  EXPECT_THAT(
+      left_of(half),
+      ElementsAre("main/snapshots/" + half + "/model.safetensors.bak"));
+  EXPECT_TRUE(verify(*run().open(second).value()).ok());
+}
+
+TEST_F(RemoteSweepTest, InterruptedDropIsFinished) {
+  const auto first = upload(1);
+  const auto second = upload(2);
+  // Killed after the lineage entry went.
+  ASSERT_TRUE(store_.remove("main/lineage/000000000001.json").ok());
+  ASSERT_FALSE(left_of(first).empty());
+  EXPECT_EQ(run().sweep(1, {}).value(), 1U);
+  EXPECT_THAT(left_of(first), IsEmpty());
+  EXPECT_TRUE(verify(*run().open(second).value()).ok());
+}
+
+TEST_F(RemoteSweepTest, FencedUploadTakesItsFilesAway) {
+  auto old = snapshot(3, /*generation=*/1);
+  store_.before_put = [&](const std::string& key) {
+    if (key.ends_with("/manifest.json")) {
+      store_.before_put = nullptr;
+      upload(3, /*generation=*/2);
+    }
+  };
+  const Status status = run().upload(*old.reader);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code, ErrorCode::kFenced);
+  EXPECT_THAT(left_of(old.reader->id()), IsEmpty());
+  EXPECT_EQ(keys("main/journal/").size(), 1U);
+}
+
+TEST_F(RemoteSweepTest, SnapshotOfBeforeTheJournalIsDroppedByItsManifest) {
+  const auto id = upload(1);
+  upload(2);
+  ASSERT_TRUE(store_.remove("main/journal/" + id + ".json").ok());
+  ASSERT_TRUE(run().drop(id).ok());
+  EXPECT_THAT(left_of(id), IsEmpty());
 }
 
 TEST_F(RemoteRunTest, RunThatListedBeforeADropNoticesIt) {
