@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,7 +18,6 @@ namespace swavd::state {
 
 namespace {
 
-constexpr std::size_t kLengthBytes = 8;
 constexpr std::size_t kAlignment = 8;
 /// The cap of the reference implementation.
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
@@ -79,8 +79,8 @@ std::string header_for(
   }
   json += '}';
   json.resize((json.size() + kAlignment - 1) / kAlignment * kAlignment, ' ');
-  std::string header(kLengthBytes, '\0');
-  for (std::size_t i = 0; i < kLengthBytes; ++i) {
+  std::string header(kSafetensorsLengthBytes, '\0');
+  for (std::size_t i = 0; i < kSafetensorsLengthBytes; ++i) {
     header[i] = static_cast<char>(json.size() >> 8U * i & 0xffU);
   }
   return header + json;
@@ -115,10 +115,10 @@ std::optional<std::vector<std::int64_t>> integers_from(
   return numbers;
 }
 
-Result<TensorView> tensor_from(
+Result<TensorEntry> tensor_from(
     const std::string& name,
     const nlohmann::json& fields,
-    Bytes buffer) {
+    std::uint64_t data_bytes) {
   if (!fields.is_object() || fields.size() != 3 || !fields.contains("dtype") ||
       !fields.contains("shape") || !fields.contains("data_offsets")) {
     return corrupt(fmt::format(
@@ -138,19 +138,19 @@ Result<TensorView> tensor_from(
   }
   const auto begin = static_cast<std::uint64_t>((*offsets)[0]);
   const auto end = static_cast<std::uint64_t>((*offsets)[1]);
-  if (begin > end || end > buffer.size()) {
+  if (begin > end || end > data_bytes) {
     return corrupt(fmt::format(
         "tensor {} lies at [{}, {}) of {} bytes",
         name,
         begin,
         end,
-        buffer.size()));
+        data_bytes));
   }
   if (bytes_for(*dtype, *shape) != end - begin) {
     return corrupt(fmt::format(
         "tensor {} has {} bytes, not what its shape needs", name, end - begin));
   }
-  return TensorView{name, *dtype, *shape, buffer.subspan(begin, end - begin)};
+  return TensorEntry{name, *dtype, *shape, begin, end - begin};
 }
 
 Result<std::map<std::string, std::string>> metadata_from(
@@ -169,26 +169,26 @@ Result<std::map<std::string, std::string>> metadata_from(
 }
 
 /// Sorts by position and refuses holes and overlaps.
-Status check_layout(std::vector<TensorView>& tensors, Bytes buffer) {
+Status check_layout(
+    std::vector<TensorEntry>& tensors,
+    std::uint64_t data_bytes) {
   std::sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) {
     // Empty tensors before the one that begins at the same place.
-    return std::pair(a.data.data(), a.data.size()) <
-           std::pair(b.data.data(), b.data.size());
+    return std::tie(a.offset, a.bytes) < std::tie(b.offset, b.bytes);
   });
-  const std::uint8_t* next = buffer.data();
-  for (const TensorView& tensor : tensors) {
-    if (tensor.data.data() != next) {
+  std::uint64_t next = 0;
+  for (const TensorEntry& tensor : tensors) {
+    if (tensor.offset != next) {
       return corrupt(fmt::format(
           "tensor {} {} the one before it",
           tensor.name,
-          tensor.data.data() < next ? "overlaps" : "leaves a hole after"));
+          tensor.offset < next ? "overlaps" : "leaves a hole after"));
     }
-    next += tensor.data.size();
+    next += tensor.bytes;
   }
-  if (next != buffer.data() + buffer.size()) {
-    return corrupt(fmt::format(
-        "{} bytes after the last tensor",
-        buffer.data() + buffer.size() - next));
+  if (next != data_bytes) {
+    return corrupt(
+        fmt::format("{} bytes after the last tensor", data_bytes - next));
   }
   return ok_status();
 }
@@ -230,41 +230,73 @@ const TensorView* SafetensorsView::find(const std::string& name) const {
   return hit == tensors.end() ? nullptr : &*hit;
 }
 
-Result<SafetensorsView> parse_safetensors(Bytes bytes) {
-  if (bytes.size() < kLengthBytes) {
-    return corrupt(fmt::format("{} bytes are no file", bytes.size()));
+Result<std::uint64_t> safetensors_json_bytes(
+    Bytes first,
+    std::uint64_t file_bytes) {
+  if (first.size() < kSafetensorsLengthBytes ||
+      file_bytes < kSafetensorsLengthBytes) {
+    return corrupt(fmt::format("{} bytes are no file", file_bytes));
   }
-  const std::uint64_t length = load_u64_le(bytes.data());
-  if (length > kMaxHeaderBytes || length > bytes.size() - kLengthBytes) {
+  const std::uint64_t length = load_u64_le(first.data());
+  if (length > kMaxHeaderBytes ||
+      length > file_bytes - kSafetensorsLengthBytes) {
     return corrupt(fmt::format(
-        "a header of {} bytes in a file of {}", length, bytes.size()));
+        "a header of {} bytes in a file of {}", length, file_bytes));
   }
-  const std::string_view text = as_text(bytes.subspan(kLengthBytes, length));
-  if (text.empty() || text.front() != '{') {
+  return length;
+}
+
+Result<SafetensorsLayout> parse_safetensors_header(
+    std::string_view json,
+    std::uint64_t data_bytes) {
+  if (json.empty() || json.front() != '{') {
     return corrupt("the header does not begin with {");
   }
-  const auto header = parse_strict_json<nlohmann::json>(text, kHeaderDepth);
+  const auto header = parse_strict_json<nlohmann::json>(json, kHeaderDepth);
   if (!header.ok()) {
     return header.error().with_context("safetensors header");
   }
-  const Bytes buffer = bytes.subspan(kLengthBytes + length);
-  SafetensorsView view;
+  SafetensorsLayout layout;
   for (const auto& [name, fields] : header.value().items()) {
     if (name == "__metadata__") {
       auto metadata = metadata_from(fields);
       if (!metadata.ok()) {
         return metadata.error();
       }
-      view.metadata = std::move(metadata).value();
+      layout.metadata = std::move(metadata).value();
       continue;
     }
-    auto tensor = tensor_from(name, fields, buffer);
+    auto tensor = tensor_from(name, fields, data_bytes);
     if (!tensor.ok()) {
       return tensor.error();
     }
-    view.tensors.push_back(std::move(tensor).value());
+    layout.tensors.push_back(std::move(tensor).value());
   }
-  SWAVD_RETURN_IF_ERROR(check_layout(view.tensors, buffer));
+  SWAVD_RETURN_IF_ERROR(check_layout(layout.tensors, data_bytes));
+  return layout;
+}
+
+Result<SafetensorsView> parse_safetensors(Bytes bytes) {
+  const auto length = safetensors_json_bytes(bytes, bytes.size());
+  if (!length.ok()) {
+    return length.error();
+  }
+  const Bytes data = bytes.subspan(kSafetensorsLengthBytes + length.value());
+  auto layout = parse_safetensors_header(
+      as_text(bytes.subspan(kSafetensorsLengthBytes, length.value())),
+      data.size());
+  if (!layout.ok()) {
+    return layout.error();
+  }
+  SafetensorsView view;
+  view.metadata = std::move(layout.value().metadata);
+  for (TensorEntry& tensor : layout.value().tensors) {
+    view.tensors.push_back(
+        {std::move(tensor.name),
+         tensor.dtype,
+         std::move(tensor.shape),
+         data.subspan(tensor.offset, tensor.bytes)});
+  }
   return view;
 }
 

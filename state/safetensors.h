@@ -1,9 +1,11 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ops/base/bytes.h"
@@ -27,6 +29,39 @@ namespace swavd::state {
 [[nodiscard]] Status write_safetensors(
     const TensorFile& file,
     const std::function<Status(Bytes)>& sink);
+
+/// Where a tensor lies in a file.
+struct TensorEntry {
+  std::string name;
+  DType dtype = DType::kF32;
+  std::vector<std::int64_t> shape;
+  std::uint64_t offset = 0;  ///< from the end of the header
+  std::uint64_t bytes = 0;
+
+  bool operator==(const TensorEntry&) const = default;
+};
+
+/// What a header says.
+struct SafetensorsLayout {
+  std::vector<TensorEntry> tensors;  ///< in the order of their bytes
+  std::map<std::string, std::string> metadata;
+};
+
+/// Bytes of the length that a file begins with.
+inline constexpr std::size_t kSafetensorsLengthBytes = 8;
+
+/// The length of the JSON that follows. `first`: the first
+/// `kSafetensorsLengthBytes`; `file_bytes`: of the whole file. Errors:
+/// kCorruption.
+[[nodiscard]] Result<std::uint64_t> safetensors_json_bytes(
+    Bytes first,
+    std::uint64_t file_bytes);
+
+/// Parses the JSON of a file with `data_bytes` behind it, checking as
+/// `parse_safetensors` does. Errors: kCorruption naming the tensor.
+[[nodiscard]] Result<SafetensorsLayout> parse_safetensors_header(
+    std::string_view json,
+    std::uint64_t data_bytes);
 
 /// A parsed file: views into `bytes`, which must outlive it.
 struct SafetensorsView {

@@ -20,6 +20,8 @@
 #include "ops/service/http_server.h"
 #include "ops/service/lifecycle.h"
 #include "state/snapshot_commands.h"
+#include "state/snapshot_diff.h"
+#include "state/snapshot_follow.h"
 
 namespace swavd::bin {
 namespace {
@@ -72,6 +74,7 @@ void add_admin(CLI::App& app, std::string& socket, Body& body) {
 struct SnapshotArguments {
   std::string ref;
   std::string folder;
+  std::string other;  ///< the second REF of diff
   bool json = false;
   bool with_state = false;
   bool follow = false;
@@ -216,6 +219,15 @@ void add_snapshots(CLI::App& app, SnapshotArguments& arguments, Body& body) {
     return print_result(state::show_command(chosen.ref, chosen.format()));
   });
   add("verify", "Read every byte and check every digest", verify);
+  add("diff",
+      "What lies between two snapshots",
+      [](const auto& chosen) {
+        return print_result(
+            state::diff_command(chosen.ref, chosen.other, chosen.format()));
+      })
+      ->add_option(
+          "REF2", arguments.other, "Another REF, or @ID for the same place")
+      ->required();
   add("pin", "Keep the snapshot REF@ID from retention", [](const auto& chosen) {
     return print_result(state::pin_command(
         chosen.ref,
