@@ -183,7 +183,7 @@ Status Follower::look() {
   SWAVD_RETURN_IF_ERROR(poll());
   const std::string wanted = choose(latest_);
   if (wanted.empty() || wanted == held_) {
-    return ok_status();
+    return folder_.prune(options_.keep, options_.grace, clock_.steady());
   }
   const Status held = hold(wanted);
   if (!held.ok() && held.error().code != ErrorCode::kCancelled) {

@@ -7,16 +7,11 @@
 #include <sstream>
 #include <string>
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "state/safetensors.h"
 #include "state/snapshot_store.h"
+#include "tests/state/killed_program.h"
 #include "tests/state/sample.h"
 
 namespace swavd::state {
@@ -24,59 +19,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The committing process, with a pipe at its standard output.
+/// The committing process.
 class CommitLoop {
  public:
-  explicit CommitLoop(const std::string& folder) {
-    int ends[2];
-    SWAVD_CHECK(::pipe2(ends, O_CLOEXEC) == 0);
-    const std::string program = SWAVD_TEST_BIN_DIR "/tests/state_commit_loop";
-    char* arguments[] = {
-        const_cast<char*>(program.c_str()),
-        const_cast<char*>(folder.c_str()),
-        nullptr};
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    SWAVD_CHECK(
-        ::posix_spawn(
-            &process_,
-            program.c_str(),
-            &actions,
-            nullptr,
-            arguments,
-            environ) == 0);
-    posix_spawn_file_actions_destroy(&actions);
-    ::close(ends[1]);
-    output_ = ends[0];
-  }
-
-  CommitLoop(const CommitLoop&) = delete;
-  CommitLoop& operator=(const CommitLoop&) = delete;
-
-  ~CommitLoop() { ::close(output_); }
+  explicit CommitLoop(const std::string& folder)
+      : program_("state_commit_loop", {folder}) {}
 
   /// Waits for `count` acknowledgements.
-  void await(std::size_t count) {
-    while (open_ && acknowledgements() < count) {
-      take();
-    }
-  }
+  void await(std::size_t count) { program_.await(count); }
 
   /// Lets `time` pass, then kills. Gives the last number acknowledged.
   std::uint64_t kill_after(std::chrono::microseconds time) {
-    const timespec wait{
-        0, std::min<long>(std::chrono::nanoseconds(time).count(), 999'999'999)};
-    (void)::ppoll(nullptr, 0, &wait, nullptr);
-    EXPECT_TRUE(open_) << "it ended by itself";
-    ::kill(process_, SIGKILL);
-    int status = 0;
-    ::waitpid(process_, &status, 0);
-    EXPECT_TRUE(WIFSIGNALED(status)) << status;
-    while (open_) {
-      take();
-    }
-    std::istringstream lines(said_.substr(0, said_.rfind('\n') + 1));
+    std::istringstream lines(program_.kill_after(time));
     std::uint64_t last = 0;
     for (std::uint64_t number = 0; lines >> number;) {
       last = number;
@@ -85,22 +39,7 @@ class CommitLoop {
   }
 
  private:
-  void take() {
-    char buffer[4096];
-    const ssize_t got = ::read(output_, buffer, sizeof buffer);
-    open_ = got > 0;
-    said_.append(buffer, open_ ? static_cast<std::size_t>(got) : 0);
-  }
-
-  [[nodiscard]] std::size_t acknowledgements() const {
-    return static_cast<std::size_t>(
-        std::count(said_.begin(), said_.end(), '\n'));
-  }
-
-  pid_t process_ = 0;
-  int output_ = -1;
-  bool open_ = true;
-  std::string said_;
+  KilledProgram program_;
 };
 
 /// The content a snapshot must have by its number alone.
