@@ -1,6 +1,10 @@
 // push and `swavctl snapshots`, beside a daemon that trains.
 
+#include <algorithm>
+#include <csignal>
+#include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <set>
 #include <string>
 
@@ -113,6 +117,78 @@ TEST_F(Snapshots, CanBePulledBesideARunningDaemon) {
   EXPECT_EQ(weights.count, 6U * 16U);
   EXPECT_EQ(swavctl({"snapshots", "verify", folder}).status, 0);
   ASSERT_EQ(Site::drain(*daemon_), 0);
+}
+
+TEST_F(Snapshots, CanBeFollowedBesideARunningDaemon) {
+  const std::string folder = site_.path("followed");
+  Process follower(
+      {"swavctl",
+       {"snapshots",
+        "pull",
+        site_.data_dir(),
+        folder,
+        "--follow",
+        "--newest",
+        "--every",
+        "50ms",
+        "--json",
+        "--exec",
+        "echo hook $SWAVD_SNAPSHOT_STEP"},
+       {},
+       site_.path("follower")});
+  const auto held = [&](std::uint64_t step) {
+    return wait_until(kPatience, [&] {
+      return follower.err().find("hook " + std::to_string(step) + "\n") !=
+             std::string::npos;
+    });
+  };
+  ASSERT_TRUE(held(6)) << follower.err();
+  EXPECT_EQ(
+      read_ledger_weights(folder + "/current/model.safetensors").count, 96U);
+  train_to(8);
+  ASSERT_TRUE(held(8)) << follower.err();
+  EXPECT_EQ(show_snapshot(folder).at("step"), 8);
+  EXPECT_EQ(swavctl({"snapshots", "verify", folder}).status, 0);
+  follower.signal(SIGTERM);
+  EXPECT_EQ(follower.wait(kPatience), 0) << follower.err();
+  // One line of JSON a switch, and nothing else, on stdout.
+  const json newest = newest_snapshot(site_.data_dir());
+  const std::string out = follower.out();
+  const std::string last = out.substr(out.rfind('\n', out.size() - 2) + 1);
+  EXPECT_EQ(json::parse(last).at("id"), newest.at("id"));
+  EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 2);
+}
+
+TEST_F(Snapshots, PinnedOneOutlivesTheOthersOfItsAge) {
+  const Finished pinned =
+      swavctl({"snapshots", "pin", site_.data_dir() + "@2"});
+  ASSERT_EQ(pinned.status, 0) << pinned.err;
+  for (std::uint64_t step = 8; step <= 14; step += 2) {
+    train_to(step);
+  }
+  // The newest five stay in any case.
+  ASSERT_TRUE(wait_until(
+      kPatience, [&] { return list_snapshots(site_.data_dir()).size() == 6; }));
+  const json left = list_snapshots(site_.data_dir());
+  EXPECT_EQ(left.at(0).at("step"), 2);
+  EXPECT_EQ(left.at(0).at("pinned"), true);
+  EXPECT_EQ(left.at(1).at("step"), 6);
+  EXPECT_EQ(left.at(1).at("pinned"), false);
+}
+
+TEST_F(Snapshots, CanBeCompared) {
+  const Finished diff =
+      swavctl({"snapshots", "diff", site_.data_dir() + "@2", "@6", "--json"});
+  ASSERT_EQ(diff.status, 0) << diff.err;
+  const json parsed = json::parse(diff.out);
+  EXPECT_EQ(parsed.at("steps"), 4);
+  EXPECT_EQ(parsed.at("images"), 64);
+  std::int64_t trained = 0;
+  for (const json& row : parsed.at("positions")) {
+    trained += row.at("trained").get<std::int64_t>();
+  }
+  EXPECT_EQ(trained, 64);
+  EXPECT_EQ(parsed.at("config"), json::array());
 }
 
 TEST_F(Snapshots, UnknownOnesAreNamedInTheError) {
