@@ -34,7 +34,7 @@ namespace {
 using std::chrono::milliseconds;
 
 /// Enough to learn from and done in a few minutes on two cores.
-constexpr std::uint64_t kDemoImages = 32'000;
+constexpr std::uint64_t kDemoImages = 40'000;
 /// How far the crawler may run ahead of the last snapshot, records: several
 /// times what is trained between two, or both would wait for each other.
 constexpr std::uint64_t kMaxAhead = 12'000;
