@@ -1,6 +1,7 @@
 #include "ops/base/sha256.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "ops/base/check.h"
 
@@ -44,6 +45,20 @@ Digest sha256(Bytes bytes) {
 
 std::string sha256_hex(Bytes bytes) {
   return to_hex(sha256(bytes));
+}
+
+Digest hmac_sha256(Bytes key, Bytes message) {
+  Digest digest{};
+  SWAVD_CHECK(
+      HMAC(
+          EVP_sha256(),
+          key.data(),
+          static_cast<int>(key.size()),
+          message.data(),
+          message.size(),
+          digest.data(),
+          nullptr) != nullptr);
+  return digest;
 }
 
 }  // namespace swavd

@@ -37,4 +37,7 @@ class Sha256 {
 /// The same, as 64 lower-case hexadecimal digits.
 [[nodiscard]] std::string sha256_hex(Bytes bytes);
 
+/// HMAC-SHA-256 (RFC 2104) of `message`.
+[[nodiscard]] Digest hmac_sha256(Bytes key, Bytes message);
+
 }  // namespace swavd

@@ -40,7 +40,7 @@ GRANTS = {
     r"librdkafka/": ("ingest/kafka/", "tests/ingest/"),
     r"rocksdb/": ("state/rocks/", "ingest/log/", "ingest/crawl/"),
     r"curl/": ("state/s3/", "ingest/crawl/", "ops/service/admin/", "tests/"),
-    r"openssl/": ("ops/base/sha256.cpp", "state/s3/", "tests/"),
+    r"openssl/": ("ops/base/sha256.cpp", "tests/"),
     r"systemd/": ("ops/service/lifecycle/",),
     r"(archive|zlib)": ("ingest/files/",),
     r"gumbo": ("ingest/crawl/",),
