@@ -10,6 +10,7 @@
 
 #include "ops/base/bytes.h"
 #include "ops/base/result.h"
+#include "state/s3_options.h"
 #include "state/snapshot_store.h"
 
 namespace swavd::state {
@@ -77,12 +78,30 @@ class ObjectStore {
 
   /// Absent is fine. Errors: kUnavailable, kIo.
   [[nodiscard]] virtual Status remove(const std::string& key) = 0;
+
+  /// Clears what puts below `prefix` left that never came to their end; one
+  /// that is under way there fails. Nothing to do for a store whose puts leave
+  /// nothing. Errors: kUnavailable, kIo.
+  [[nodiscard]] virtual Status discard_unfinished(const std::string& prefix) {
+    (void)prefix;
+    return ok_status();
+  }
 };
 
-/// Opens "file:///FOLDER" (same semantics as S3, under a lock file); the first
-/// put creates the folder. Errors: kInvalidArgument (scheme), kIo.
+/// Opens "file:///FOLDER" (same semantics as S3, under a lock file; the first
+/// put creates the folder) or "s3://BUCKET/PREFIX", reached as `s3` says.
+/// Nothing is asked yet. Errors: kInvalidArgument (URL, options), kIo.
 [[nodiscard]] Result<std::unique_ptr<ObjectStore>> open_object_store(
-    const std::string& url);
+    const std::string& url,
+    const S3Options& s3 = {});
+
+/// Tries whether the store honours conditions, on an object of its own below
+/// `prefix`, which it removes. Two owners of a run could overwrite each other's
+/// snapshots in a store that does not. Errors: kUnavailable, naming the
+/// condition that is ignored; those of the store.
+[[nodiscard]] Status probe_conditional_writes(
+    ObjectStore& store,
+    const std::string& prefix);
 
 /// A small object in one call.
 [[nodiscard]] Result<std::string> put_text(

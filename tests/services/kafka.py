@@ -22,10 +22,7 @@ import base64
 import json
 import os
 import pathlib
-import random
-import select
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -33,11 +30,11 @@ import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import kafka_wire  # noqa: E402
+import service  # noqa: E402
+from service import Failure  # noqa: E402
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-JARS = pathlib.Path(os.environ.get("SWAVD_DEPS", ROOT / ".deps")) / "kafka"
+JARS = service.DEPS / "kafka"
 READY_SECONDS = 60
-STOP_SECONDS = 30
 
 # The short broker session makes a restart after kill -9 take 3 s, not 12; the
 # start-offset checkpoint keeps deleted records deleted across kill -9.
@@ -88,65 +85,15 @@ logger.server.level=INFO
 """
 
 
-class Failure(Exception):
-    """Something a person has to read; printed without a traceback."""
-
-
-class Broker:
-    """The broker whose files are below `folder`, running or not."""
+class Broker(service.Service):
+    name = "broker"
 
     def __init__(self, folder):
-        self.folder = pathlib.Path(folder).resolve()
+        super().__init__(folder, "broker")
         self.properties = self.folder / "server.properties"
-        self.log = self.folder / "broker.log"
-        self.record = self.folder / "broker.json"
 
-    def read_record(self):
-        try:
-            return json.loads(self.record.read_text())
-        except FileNotFoundError:
-            raise Failure(f"no broker was started in {self.folder}") from None
-
-    def write_record(self, **fields):
-        scratch = self.record.with_suffix(".new")
-        scratch.write_text(json.dumps(fields))
-        scratch.rename(self.record)
-
-    def running_pid(self):
-        """The pid, or None; never the pid of a stranger that got the number."""
-        pid = self.read_record()["pid"]
-        if pid is None:
-            return None
-        try:
-            command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
-        except OSError:
-            return None
-        return pid if os.fsencode(self.properties) in command else None
-
-    def require_pid(self):
-        pid = self.running_pid()
-        if pid is None:
-            raise Failure(f"the broker of {self.folder} is not running")
-        return pid
-
-
-def free_ports(count):
-    """Ports that nobody listens on, below the range that outgoing connections
-    draw from: a client that keeps dialling a dead broker there can be given
-    the broker's own port, and then the broker cannot come back."""
-    low = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text()
-    top = max(int(low.split()[0]), 12000)
-    ports = []
-    for port in random.SystemRandom().sample(range(10000, top), 200):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        ports.append(port)
-        if len(ports) == count:
-            return ports
-    raise Failure("no free port found on 127.0.0.1")
+    def mark(self):
+        return os.fsencode(self.properties)
 
 
 def java(*arguments):
@@ -155,15 +102,11 @@ def java(*arguments):
     return ["java", "-cp", f"{JARS}/*", *arguments]
 
 
-def last_lines(path, count=20):
-    return "\n".join(path.read_text(errors="replace").splitlines()[-count:])
-
-
 def wait_ready(broker, process, port):
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise Failure("Kafka ended while starting:\n" + last_lines(broker.log))
+            raise Failure("Kafka ended while starting:\n" + broker.last_lines())
         try:
             if kafka_wire.metadata(port)[0] == [1]:
                 return
@@ -173,7 +116,7 @@ def wait_ready(broker, process, port):
         time.sleep(0.05)
     process.kill()
     raise Failure(f"Kafka was not ready after {READY_SECONDS} s:\n"
-                  + last_lines(broker.log))
+                  + broker.last_lines())
 
 
 def launch(broker, port, owner):
@@ -191,35 +134,12 @@ def launch(broker, port, owner):
           flush=True)
 
 
-def watch_owner(broker, owner):
-    """Leaves a process behind that kills the broker when `owner` is gone."""
-    try:
-        descriptor = os.pidfd_open(owner)
-    except OSError as error:
-        raise Failure(f"--owner {owner}: {error.strerror}") from None
-    if os.fork():
-        os.close(descriptor)
-        return
-    os.setsid()
-    null = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(null, stream)
-    select.select([descriptor], [], [])
-    try:
-        pid = broker.running_pid()
-        if pid is not None:
-            os.kill(pid, signal.SIGKILL)
-    except (Failure, OSError):
-        pass
-    os._exit(0)
-
-
 def start(broker, options):
     if broker.record.exists():
         raise Failure(f"{broker.folder} has a broker already; use restart")
     java()  # an absent Kafka is reported before anything is written
     broker.folder.mkdir(parents=True, exist_ok=True)
-    port, controller = free_ports(2)
+    port, controller = service.free_ports(2)
     text = PROPERTIES.format(port=port, controller=controller,
                              data=broker.folder / "data",
                              partitions=options.partitions)
@@ -236,36 +156,14 @@ def start(broker, options):
     if done.returncode:
         raise Failure("formatting failed:\n" + done.stdout + done.stderr)
     if options.owner:
-        watch_owner(broker, options.owner)
+        service.watch_owner(broker, options.owner)
     launch(broker, port, options.owner)
-
-
-def await_end(pid, seconds):
-    """True when the process is gone; it is somebody else's child, so no wait()."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([descriptor], [], [], seconds)[0])
-    finally:
-        os.close(descriptor)
-
-
-def end(broker, number):
-    record, pid = broker.read_record(), broker.require_pid()
-    os.kill(pid, number)
-    os.kill(pid, signal.SIGCONT)  # a frozen process cannot act on SIGTERM
-    if not await_end(pid, STOP_SECONDS):
-        raise Failure(f"pid {pid} did not end within {STOP_SECONDS} s:\n"
-                      + last_lines(broker.log))
-    broker.write_record(**{**record, "pid": None})
 
 
 def restart(broker, _options):
     record = broker.read_record()
     if broker.running_pid() is not None:
-        end(broker, signal.SIGTERM)
+        broker.end(signal.SIGTERM)
     launch(broker, record["port"], record["owner"])
 
 
@@ -290,10 +188,7 @@ COMMANDS = {
     "start": start,
     "restart": restart,
     "create-topic": create_topic,
-    "kill": lambda broker, _: end(broker, signal.SIGKILL),
-    "stop": lambda broker, _: end(broker, signal.SIGTERM),
-    "freeze": lambda broker, _: os.kill(broker.require_pid(), signal.SIGSTOP),
-    "thaw": lambda broker, _: os.kill(broker.require_pid(), signal.SIGCONT),
+    **service.CONTROLS,
 }
 
 

@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+"""A real S3 server (SeaweedFS) for tests, on 127.0.0.1 only.
+
+  s3.py start --dir D --bucket B [--owner PID]
+  s3.py kill --dir D      kill -9, as a crash would
+  s3.py restart --dir D   the same data on the same ports again
+  s3.py freeze --dir D    the process stops answering (SIGSTOP)
+  s3.py thaw --dir D
+  s3.py stop --dir D      clean stop; D stays, to look at or to restart
+
+`start` and `restart` return when the server answers for the bucket, leave it
+running and print {"endpoint": "http://127.0.0.1:PORT", "access_key": K,
+"secret_key": S, "pid": N}. Everything lives below D: data/, keys.json,
+server.log, server.json. With --owner the server is killed as soon as that
+process is gone, so that a crashed test leaves nothing behind.
+
+Exit status: 0 done, 1 it did not work (the reason is on stderr), 2 usage.
+"""
+import argparse
+import json
+import os
+import pathlib
+import secrets
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import service  # noqa: E402
+from service import Failure  # noqa: E402
+
+WEED = service.DEPS / "seaweedfs" / "weed"
+READY_SECONDS = 60
+# The server's parts talk by gRPC on their port plus this.
+GRPC_OFFSET = 10000
+
+
+class Server(service.Service):
+    name = "S3 server"
+
+    def __init__(self, folder):
+        super().__init__(folder, "server")
+        self.data = self.folder / "data"
+        self.keys = self.folder / "keys.json"
+
+    def mark(self):
+        return os.fsencode(self.data)
+
+
+def weed():
+    if not (WEED.parent / "STAMP").exists():
+        raise Failure(f"no S3 server in {WEED.parent}; run: ops/setup/setup test")
+    return str(WEED)
+
+
+def port_sets():
+    """Ports for master, volume, filer and S3 whose gRPC twins are free, too."""
+    ports = []
+    for port in service.free_ports(40, below=65536 - GRPC_OFFSET):
+        if service.is_free(port + GRPC_OFFSET):
+            ports.append(port)
+        if len(ports) == 4:
+            return dict(zip(("master", "volume", "filer", "s3"), ports))
+    raise Failure("no free ports found on 127.0.0.1")
+
+
+def status_of(url, method="GET"):
+    """The HTTP status; None when nobody answers."""
+    try:
+        with urllib.request.urlopen(
+                urllib.request.Request(url, method=method), timeout=5) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return None
+
+
+def is_ready(record):
+    """The gate of the bucket wants a signature, the bucket is there (buckets are
+    folders of the filer), and a volume can be had to put something on."""
+    ports, bucket = record["ports"], record["bucket"]
+    local = "http://127.0.0.1"
+    return (status_of(f"{local}:{ports['s3']}/{bucket}/") == 403
+            and status_of(f"{local}:{ports['filer']}/buckets/{bucket}/", "POST")
+            in (201, 409)
+            and status_of(f"{local}:{ports['master']}/dir/assign") == 200)
+
+
+def wait_ready(server, process, record):
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise Failure("SeaweedFS ended while starting:\n" + server.last_lines())
+        if is_ready(record):
+            return
+        # Not an event that can be awaited: another process opens its port.
+        time.sleep(0.05)
+    process.kill()
+    raise Failure(f"SeaweedFS was not ready after {READY_SECONDS} s:\n"
+                  + server.last_lines())
+
+
+def launch(server, record):
+    ports = record["ports"]
+    arguments = [
+        weed(), "-logtostderr", "server", "-dir", str(server.data),
+        "-ip", "127.0.0.1", "-ip.bind", "127.0.0.1",
+        "-master.port", str(ports["master"]), "-master.telemetry=false",
+        "-master.volumeSizeLimitMB", "256", "-volume.max", "64",
+        "-volume.port", str(ports["volume"]),
+        "-filer", "-filer.port", str(ports["filer"]),
+        "-filer.localSocket", str(server.folder / "filer.sock"),
+        "-s3", "-s3.port", str(ports["s3"]), "-s3.config", str(server.keys),
+        "-s3.localSocket", str(server.folder / "s3.sock"),
+        "-s3.port.iceberg", "0", "-s3.port.lance", "0", "-s3.iam=false"]
+    with open(server.log, "ab") as log:
+        process = subprocess.Popen(
+            arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            cwd=server.folder, start_new_session=True)
+    server.write_record(**{**record, "pid": process.pid})
+    wait_ready(server, process, record)
+    print(json.dumps({"endpoint": f"http://127.0.0.1:{ports['s3']}",
+                      "access_key": record["access_key"],
+                      "secret_key": record["secret_key"],
+                      "pid": process.pid}), flush=True)
+
+
+def start(server, options):
+    if server.record.exists():
+        raise Failure(f"{server.folder} has a server already; use restart")
+    weed()  # an absent server is reported before anything is written
+    server.data.mkdir(parents=True, exist_ok=True)
+    record = {"bucket": options.bucket, "owner": options.owner,
+              "access_key": "TEST" + secrets.token_hex(8).upper(),
+              "secret_key": secrets.token_urlsafe(30), "ports": port_sets()}
+    server.keys.write_text(json.dumps({"identities": [{
+        "name": "test", "actions": ["Admin"],
+        "credentials": [{"accessKey": record["access_key"],
+                         "secretKey": record["secret_key"]}]}]}))
+    if options.owner:
+        service.watch_owner(server, options.owner)
+    launch(server, record)
+
+
+def restart(server, _options):
+    record = server.read_record()
+    if server.running_pid() is not None:
+        server.end(signal.SIGTERM)
+    launch(server, record)
+
+
+def parse():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in COMMANDS:
+        command = commands.add_parser(name)
+        command.add_argument("--dir", required=True)
+        if name == "start":
+            command.add_argument("--bucket", required=True)
+            command.add_argument("--owner", type=int)
+    return parser.parse_args()
+
+
+COMMANDS = {"start": start, "restart": restart, **service.CONTROLS}
+
+
+def main():
+    options = parse()
+    try:
+        COMMANDS[options.command](Server(options.dir), options)
+    except (Failure, OSError) as error:
+        print(f"s3.py: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

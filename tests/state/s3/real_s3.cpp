@@ -1,0 +1,122 @@
+#include "tests/state/s3/real_s3.h"
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+namespace swavd::state {
+
+namespace {
+
+constexpr const char* kBucket = "swavd-test";
+
+std::string program_folder() {
+  const char* moved = std::getenv("SWAVD_DEPS");
+  const std::string deps = moved != nullptr
+                               ? std::string(moved)
+                               : std::string(SWAVD_TEST_SOURCE_DIR) + "/.deps";
+  return deps + "/seaweedfs";
+}
+
+/// Runs tests/services/s3.py; its stdout, and whether it ended with 0.
+std::pair<std::string, bool> service(const std::string& arguments) {
+  FILE* pipe = ::popen(
+      fmt::format(
+          "python3 {}/tests/services/s3.py {}",
+          SWAVD_TEST_SOURCE_DIR,
+          arguments)
+          .c_str(),
+      "r");
+  if (pipe == nullptr) {
+    return {"", false};
+  }
+  std::string text;
+  std::array<char, 4096> chunk{};
+  std::size_t got = 0;
+  while ((got = std::fread(chunk.data(), 1, chunk.size(), pipe)) > 0) {
+    text.append(chunk.data(), got);
+  }
+  return {text, ::pclose(pipe) == 0};
+}
+
+}  // namespace
+
+RealS3::RealS3(std::string folder, std::string endpoint)
+    : folder_(std::move(folder)),
+      endpoint_(std::move(endpoint)) {}
+
+std::unique_ptr<RealS3> RealS3::start(std::string& why) {
+  if (!std::filesystem::exists(program_folder() + "/STAMP")) {
+    why = "no S3 server in " + program_folder() + "; run: ops/setup/setup test";
+    return nullptr;
+  }
+  std::string folder = testing::TempDir() + "s3XXXXXX";
+  if (::mkdtemp(folder.data()) == nullptr) {
+    why = "no temporary folder";
+    return nullptr;
+  }
+  const auto [text, ok] = service(fmt::format(
+      "start --dir {} --bucket {} --owner {}", folder, kBucket, ::getpid()));
+  if (!ok) {
+    ADD_FAILURE() << "the S3 server did not start: see " << folder;
+    why = "the S3 server did not start";
+    return nullptr;
+  }
+  const auto answer = nlohmann::json::parse(text);
+  std::ofstream(folder + "/credentials")
+      << "[default]\naws_access_key_id = "
+      << answer.at("access_key").get<std::string>()
+      << "\naws_secret_access_key = "
+      << answer.at("secret_key").get<std::string>() << "\n";
+  return std::unique_ptr<RealS3>(
+      new RealS3(folder, answer.at("endpoint").get<std::string>()));
+}
+
+RealS3* RealS3::shared(std::string& why) {
+  static std::string reason;
+  static const std::unique_ptr<RealS3> server = start(reason);
+  why = reason;
+  return server.get();
+}
+
+RealS3::~RealS3() {
+  (void)service(fmt::format("kill --dir {} 2>&1", folder_));
+  std::error_code ignored;
+  std::filesystem::remove_all(folder_, ignored);
+}
+
+std::string RealS3::new_url() {
+  return fmt::format("s3://{}/test{}", kBucket, given_++);
+}
+
+std::string RealS3::credentials_file() const {
+  return folder_ + "/credentials";
+}
+
+S3Options RealS3::options() const {
+  S3Options options;
+  options.endpoint = endpoint_;
+  options.credentials_file = credentials_file();
+  return options;
+}
+
+void RealS3::kill() const {
+  const auto [text, ok] = service(fmt::format("kill --dir {} 2>&1", folder_));
+  EXPECT_TRUE(ok) << text;
+}
+
+void RealS3::restart() const {
+  const auto [text, ok] =
+      service(fmt::format("restart --dir {} 2>&1", folder_));
+  EXPECT_TRUE(ok) << text;
+}
+
+}  // namespace swavd::state
