@@ -61,6 +61,7 @@ enum class Type : std::uint8_t { kCounter, kGauge, kHistogram };
   X(kSnapshotLastStep, kGauge, "swavd_snapshot_last_success_step", "tier", "Step of the newest durable snapshot.") \
   X(kSnapshotRetained, kGauge, "swavd_snapshot_retained", "tier", "Snapshots kept.") \
   X(kUploadsPending, kGauge, "swavd_snapshot_uploads_pending", "", "Snapshots that are local and not yet remote.") \
+  X(kObjectStoreRetries, kCounter, "swavd_object_store_retries_total", "reason", "Requests to the object store made again, by reason.") \
   X(kRestoreDuration, kGauge, "swavd_restore_duration_seconds", "", "How long the restore at start took.") \
   X(kRestoreSkipped, kCounter, "swavd_restore_skipped_snapshots_total", "reason", "Snapshots passed over at start.") \
   X(kStorageFree, kGauge, "swavd_storage_free_bytes", "area", "Room left on the disk of an area.") \

@@ -227,6 +227,8 @@ class StoredRun final : public RemoteRun {
   /// kFenced when the lineage has gone on without this snapshot's generation;
   /// true when the snapshot is there already.
   [[nodiscard]] Result<bool> already_there(const SnapshotReader& snapshot);
+  /// Before the first upload: what an earlier process sent by half.
+  void clear_unfinished();
   [[nodiscard]] Status copy_files(SnapshotReader& snapshot);
   [[nodiscard]] Status commit_entry(const SnapshotReader& snapshot);
   /// The files that an upload of this run wrote for `id`.
@@ -260,6 +262,7 @@ class StoredRun final : public RemoteRun {
   Lineage known_entries_;
   std::map<std::string, SnapshotInfo> known_infos_;
   std::string polled_etag_;  ///< of the latest.json that was seen last
+  bool cleared_ = false;
 };
 
 Result<LineageEntry> StoredRun::entry(std::uint64_t commit) {
@@ -397,6 +400,7 @@ Status StoredRun::upload(SnapshotReader& snapshot) {
   }
   if (!there.value()) {
     SWAVD_RETURN_IF_ERROR(journal_.begin(upload_of(snapshot)));
+    clear_unfinished();
     SWAVD_RETURN_IF_ERROR(copy_files(snapshot));
     // Copying took its time: a newer owner may have committed meanwhile, and
     // swept this upload away.
@@ -411,6 +415,19 @@ Status StoredRun::upload(SnapshotReader& snapshot) {
     }
   }
   return write_latest();
+}
+
+void StoredRun::clear_unfinished() {
+  if (std::exchange(cleared_, true)) {
+    return;
+  }
+  const std::string prefix = root_ + std::string(kSnapshots);
+  if (const auto done = store_.discard_unfinished(prefix); !done.ok()) {
+    log(LogLevel::kWarning,
+        to_string(done.error().code),
+        "what an earlier process sent by half stays in the object store: " +
+            done.error().message);
+  }
 }
 
 Result<bool> StoredRun::already_there(const SnapshotReader& snapshot) {

@@ -23,6 +23,7 @@
 #include "ops/service/http_server.h"
 #include "ops/service/lifecycle.h"
 #include "ops/service/log_config.h"
+#include "ops/service/object_store.h"
 #include "state/object_store.h"
 #include "state/snapshot_store.h"
 
@@ -45,7 +46,10 @@ std::string local_folder(const service::Config& config) {
   return config.data_dir + "/snapshots";
 }
 
-Result<Tiers> open_tiers(const service::Config& config) {
+/// `registry` must outlive the tiers.
+Result<Tiers> open_tiers(
+    const service::Config& config,
+    metrics::Registry& registry) {
   SWAVD_RETURN_IF_ERROR(make_folders(config.data_dir));
   Tiers tiers;
   auto local = state::open_local_store(
@@ -55,7 +59,10 @@ Result<Tiers> open_tiers(const service::Config& config) {
   }
   tiers.local = std::move(local).value();
   if (!config.object_store.url.empty()) {
-    auto objects = state::open_object_store(config.object_store.url);
+    auto objects = service::open_object_store(
+        config.object_store, [&registry](std::string_view reason) {
+          registry.add(Id::kObjectStoreRetries, 1, {reason});
+        });
     if (!objects.ok()) {
       return objects.error();
     }
@@ -143,7 +150,7 @@ class Daemon {
 };
 
 Status Daemon::open() {
-  auto tiers = open_tiers(config_);
+  auto tiers = open_tiers(config_, registry_);
   if (!tiers.ok()) {
     return tiers.error();
   }

@@ -123,6 +123,14 @@ struct ObjectStoreConfig {
   std::int64_t keep_hourly = 0;
   std::int64_t keep_daily = 0;
   std::int64_t keep_weekly = 0;
+  // of s3://; empty texts: from the usual variables
+  std::string endpoint;
+  std::string region;
+  std::string addressing = "auto";  ///< auto, path, virtual
+  std::string credentials_file;
+  std::string profile;
+  std::string ca_file;
+  std::uint64_t upload_bytes_per_second = 0;  ///< 0: no limit
 };
 
 struct HttpConfig {

@@ -7,6 +7,7 @@
 
 #include "ingest/streams.h"
 #include "ops/base/files.h"
+#include "ops/service/object_store.h"
 #include "state/object_store.h"
 
 namespace swavd::service {
@@ -59,26 +60,11 @@ Status check_object_store(const Config& config) {
   if (config.object_store.url.empty()) {
     return ok_status();
   }
-  auto store = state::open_object_store(config.object_store.url);
+  auto store = open_object_store(config.object_store);
   if (!store.ok()) {
     return store.error();
   }
-  const std::string key = config.run + "/.validate";
-  const state::PutCondition absent{state::PutCondition::Kind::kAbsent, ""};
-  SWAVD_RETURN_IF_ERROR(store.value()->remove(key));
-  auto first = state::put_text(*store.value(), key, "swavd", absent);
-  if (!first.ok()) {
-    return first.error();
-  }
-  const auto second = state::put_text(*store.value(), key, "swavd", absent);
-  SWAVD_RETURN_IF_ERROR(store.value()->remove(key));
-  if (second.ok()) {
-    return Error{
-        ErrorCode::kUnavailable,
-        "the object store ignores conditional writes (If-None-Match); two "
-        "daemons could overwrite each other's snapshots there"};
-  }
-  return ok_status();
+  return state::probe_conditional_writes(*store.value(), config.run + "/");
 }
 
 Status in(const Status& status, const char* where) {

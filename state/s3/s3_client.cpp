@@ -269,19 +269,14 @@ bool S3Client::again(Retry& retry, const S3Answer& answer) {
 
 Result<S3Answer> S3Client::call(const S3Request& request) {
   Retry pauses = retry();
-  bool unsure = false;
   while (true) {
     auto answer = attempt(request);
     if (!answer.ok() || reason_to_retry(answer.value()).empty()) {
-      if (answer.ok()) {
-        answer.value().unsure = unsure;
-      }
       return answer;
     }
     if (!again(pauses, answer.value())) {
       return refusal(request, answer.value());
     }
-    unsure = true;
   }
 }
 

@@ -31,9 +31,6 @@ struct S3Answer {
   HttpAnswer http;
   XmlElement root;   ///< of a body that is XML; else without a name
   std::string code;  ///< of S3's <Error>; empty when there is none
-  /// An earlier attempt of this call broke off or failed at the server: it may
-  /// have taken effect all the same.
-  bool unsure = false;
 
   [[nodiscard]] bool ok() const;
 };

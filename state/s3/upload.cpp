@@ -190,17 +190,19 @@ Result<std::string> Upload::settle(
   if (answer.ok()) {
     return etag;
   }
-  if (answer.unsure) {
-    if (auto own = own_etag()) {
-      return *std::move(own);
-    }
-  }
   Error error = client_.refusal(request, answer);
-  if (is_refused_condition(answer, condition_)) {
-    error.code = ErrorCode::kFenced;
-  } else if (error.code == ErrorCode::kNotFound) {
-    error.code = ErrorCode::kUnavailable;  // of a put: the upload is gone
+  const bool refused = is_refused_condition(answer, condition_);
+  if (!refused && answer.http.status != kNotFoundStatus) {
+    return error;
   }
+  // The refusal may be about this put itself: an earlier attempt took effect
+  // and its answer got lost. (libcurl, too, sends a request again when a kept
+  // connection turns out to be dead.)
+  if (auto own = own_etag()) {
+    return *std::move(own);
+  }
+  // An upload in parts that is not there any more is no absent object.
+  error.code = refused ? ErrorCode::kFenced : ErrorCode::kUnavailable;
   return error;
 }
 

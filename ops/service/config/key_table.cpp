@@ -21,6 +21,7 @@ constexpr std::string_view kSchedules[] = {
     "constant"};
 constexpr std::string_view kCosines[] = {"rescaled", "fixed"};
 constexpr std::string_view kPrecisions[] = {"fp32", "bf16"};
+constexpr std::string_view kAddressings[] = {"auto", "path", "virtual"};
 constexpr std::string_view kLogLevels[] = {"debug", "info", "warning", "error"};
 constexpr std::string_view kLogFormats[] = {"text", "json"};
 
@@ -269,6 +270,20 @@ const Key kKeys[] = {
    "Of so many days (UTC), the newest that have one, the last snapshot is kept too; 0: off."},
   {"object_store.keep_weekly", SWAVD_FIELD(object_store.keep_weekly), integer(0, 1 << 20, "weeks"), kReloadable,
    "Of so many weeks (UTC), the newest that have one, the last snapshot is kept too; 0: off."},
+  {"object_store.endpoint", SWAVD_FIELD(object_store.endpoint), text(object_to_endpoint), kRestart,
+   "S3: `https://HOST[:PORT]` of a server that is not AWS; empty stands for `$AWS_ENDPOINT_URL_S3`, `$AWS_ENDPOINT_URL`, else AWS."},
+  {"object_store.region", SWAVD_FIELD(object_store.region), text(), kRestart,
+   "S3: empty stands for `$AWS_REGION`, `$AWS_DEFAULT_REGION`, else `us-east-1`."},
+  {"object_store.addressing", SWAVD_FIELD(object_store.addressing), one_of(kAddressings), kRestart,
+   "S3: where the bucket's name stands: `path`, `virtual` (in the host), or `auto`: in the host at AWS, in the path elsewhere."},
+  {"object_store.credentials_file", SWAVD_FIELD(object_store.credentials_file), text(object_to_optional_path), kRestart,
+   "S3: an INI file with `aws_access_key_id` and `aws_secret_access_key`, or `credential_process`, by profile; empty: the environment, a web identity, `~/.aws`, the instance's role."},
+  {"object_store.profile", SWAVD_FIELD(object_store.profile), text(), kRestart,
+   "S3: section of that file; empty stands for `$AWS_PROFILE`, else `default`."},
+  {"object_store.ca_file", SWAVD_FIELD(object_store.ca_file), text(object_to_optional_path), kRestart,
+   "S3: certificates to trust instead of the machine's; empty stands for `$AWS_CA_BUNDLE`."},
+  {"object_store.upload_bytes_per_second", SWAVD_FIELD(object_store.upload_bytes_per_second), whole(Form::kBytes, 0, kNoLimit, "bytes"), kRestart,
+   "S3: an upload is held to this rate; 0: no limit."},
 
   {"http.listen", SWAVD_FIELD(http.listen), text(object_to_listen), kRestart,
    "Address of the page, the probes and `/metrics`; empty: none. It shows everything to whoever can reach it."},

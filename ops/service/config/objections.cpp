@@ -83,6 +83,19 @@ std::optional<std::string> object_to_object_store(const std::string& text) {
       text);
 }
 
+std::optional<std::string> object_to_endpoint(const std::string& text) {
+  const bool url = text.starts_with("https://") || text.starts_with("http://");
+  // A user and password before an '@' would be printed with the config.
+  if (text.empty() || (url && text.find('@') == std::string::npos)) {
+    return std::nullopt;
+  }
+  return "this is no endpoint: write https://HOST[:PORT], without user or path";
+}
+
+std::optional<std::string> object_to_optional_path(const std::string& text) {
+  return text.empty() ? std::nullopt : object_to_folder(text);
+}
+
 std::optional<std::string> object_to_listen(const std::string& text) {
   if (text.empty()) {
     return std::nullopt;

@@ -28,6 +28,14 @@ namespace swavd::service {
 [[nodiscard]] std::optional<std::string> object_to_object_store(
     const std::string& text);
 
+/// Empty or http[s]://HOST[:PORT].
+[[nodiscard]] std::optional<std::string> object_to_endpoint(
+    const std::string& text);
+
+/// Empty or an absolute path.
+[[nodiscard]] std::optional<std::string> object_to_optional_path(
+    const std::string& text);
+
 /// Empty or HOST:PORT.
 [[nodiscard]] std::optional<std::string> object_to_listen(
     const std::string& text);

@@ -199,6 +199,11 @@ INSTANTIATE_TEST_SUITE_P(
             2,
             "object_store.url",
             "s3://BUCKET"},
+        OneMistake{
+            "[object_store]\nendpoint = \"minio:9000\"",
+            2,
+            "object_store.endpoint",
+            "https://HOST"},
         OneMistake{"[http]\nlisten = \"9464\"", 2, "http.listen", "HOST:PORT"},
         OneMistake{
             "[http]\nlisten = \"h:99999\"",

@@ -119,6 +119,8 @@ TEST_F(RealS3InParts, FailingSourceLeavesNoPartsBehind) {
   ASSERT_FALSE(put.ok());
   EXPECT_EQ(put.error().code, ErrorCode::kCorruption);
   EXPECT_EQ(store_->list("").value().size(), 0U);
+  const auto cleared = store_->discard_unfinished("");
+  EXPECT_TRUE(cleared.ok()) << cleared.error().message;
 }
 
 TEST(RealS3, HonoursConditionsAsValidateProbesThem) {
