@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -56,7 +57,7 @@ class Snapshots : public ::testing::Test {
  protected:
   /// A daemon that has made three snapshots, at steps 2, 4 and 6.
   void SetUp() override {
-    daemon_ = site_.start_training();
+    daemon_ = site_.start_training(arguments_);
     for (std::uint64_t step = 2; step <= 6 && !HasFatalFailure(); step += 2) {
       train_to(step);
     }
@@ -81,6 +82,7 @@ class Snapshots : public ::testing::Test {
     return options;
   }
 
+  std::vector<std::string> arguments_;  ///< of the daemon
   Site site_{only_when_asked()};
   std::unique_ptr<Process> daemon_;
 };
@@ -159,21 +161,28 @@ TEST_F(Snapshots, CanBeFollowedBesideARunningDaemon) {
   EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 2);
 }
 
-TEST_F(Snapshots, PinnedOneOutlivesTheOthersOfItsAge) {
+class SnapshotsWithRetention : public Snapshots {
+ protected:
+  SnapshotsWithRetention() { arguments_ = {"--set", "snapshot.keep_last=2"}; }
+};
+
+TEST_F(SnapshotsWithRetention, PinnedOneOutlivesTheOthersOfItsAge) {
+  // Steps 4 and 6 are there; 2 is gone, or goes in this moment.
   const Finished pinned =
-      swavctl({"snapshots", "pin", site_.data_dir() + "@2"});
+      swavctl({"snapshots", "pin", site_.data_dir() + "@4"});
   ASSERT_EQ(pinned.status, 0) << pinned.err;
-  for (std::uint64_t step = 8; step <= 14; step += 2) {
-    train_to(step);
-  }
-  // The newest five stay in any case.
-  ASSERT_TRUE(wait_until(
-      kPatience, [&] { return list_snapshots(site_.data_dir()).size() == 6; }));
-  const json left = list_snapshots(site_.data_dir());
-  EXPECT_EQ(left.at(0).at("step"), 2);
+  train_to(8);
+  train_to(10);
+  json left;
+  ASSERT_TRUE(wait_until(kPatience, [&] {
+    left = list_snapshots(site_.data_dir());
+    return left.size() == 3;
+  })) << left;
+  EXPECT_EQ(left.at(0).at("step"), 4);
   EXPECT_EQ(left.at(0).at("pinned"), true);
-  EXPECT_EQ(left.at(1).at("step"), 6);
+  EXPECT_EQ(left.at(1).at("step"), 8);
   EXPECT_EQ(left.at(1).at("pinned"), false);
+  EXPECT_EQ(left.at(2).at("step"), 10);
 }
 
 TEST_F(Snapshots, CanBeCompared) {
