@@ -14,7 +14,7 @@ STAMPS := /usr/share/tuxpaint/stamps
 build_preset = { [ build/$(1)/build.ninja -nt CMakePresets.json ] || cmake --preset $(1); } && \
 	ninja -C build/$(1) -j $(JOBS)
 
-.PHONY: all build setup demo test interop bench check format clean help
+.PHONY: all build setup demo test faults interop bench check format clean help
 
 all: build
 
@@ -42,6 +42,11 @@ test: ## every test, the torch-free ones also under address and thread sanitizer
 	@$(call build_preset,asan)
 	@$(call build_preset,tsan)
 	@python3 ops/checks/run_tests.py build/dev build/asan build/tsan
+
+faults: ## inject every fault, print the matrix; DOCS=1 puts it into the docs
+	@$(SETUP) build test
+	@$(call build_preset,dev)
+	@tests/faults/run build/dev $(if $(DOCS),--docs)
 
 interop: ## open what swavd writes with transformers, torchvision and timm
 	@$(SETUP) build interop

@@ -74,12 +74,6 @@ int open_output(const std::string& path) {
   return file;
 }
 
-std::string path_of(const std::string& program) {
-  return program.find('/') == std::string::npos
-             ? std::string(SWAVD_TEST_BIN_DIR) + "/" + program
-             : program;
-}
-
 /// The child's side of a fork: system calls only, other threads may have held
 /// locks.
 [[noreturn]] void
@@ -110,8 +104,14 @@ bool can_listen(int port) {
 
 }  // namespace
 
+std::string program_path(const std::string& program) {
+  return program.find('/') == std::string::npos
+             ? std::string(SWAVD_TEST_BIN_DIR) + "/" + program
+             : program;
+}
+
 Process::Process(const Command& command) : output_(command.output) {
-  std::vector<std::string> arguments = {path_of(command.program)};
+  std::vector<std::string> arguments = {program_path(command.program)};
   arguments.insert(
       arguments.end(), command.arguments.begin(), command.arguments.end());
   std::vector<std::string> environment = environment_of(command);

@@ -56,6 +56,9 @@ class Process {
   std::optional<int> status_;
 };
 
+/// The path of a program of this build; a path stays as it is.
+[[nodiscard]] std::string program_path(const std::string& program);
+
 /// A program that has come to its end.
 struct Finished {
   int status = 0;  ///< as `Process::wait`; kTimedOut when it was killed

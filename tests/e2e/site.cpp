@@ -72,10 +72,21 @@ std::string Site::path(const std::string& name) const {
 }
 
 std::unique_ptr<Process> Site::start(const std::vector<std::string>& more) {
-  std::vector<std::string> arguments = {"run", "--config", config()};
-  arguments.insert(arguments.end(), more.begin(), more.end());
+  return start_under({}, more);
+}
+
+std::unique_ptr<Process> Site::start_under(
+    const std::vector<std::string>& wrapper,
+    const std::vector<std::string>& more,
+    const std::vector<std::string>& environment) {
+  std::vector<std::string> words = wrapper;
+  words.push_back(program_path("swavd"));
+  words.insert(words.end(), {"run", "--config", config()});
+  words.insert(words.end(), more.begin(), more.end());
+  const std::string program = words.front();
+  words.erase(words.begin());
   return std::make_unique<Process>(Command{
-      "swavd", arguments, {}, path(fmt::format("daemon{}", starts_++))});
+      program, words, environment, path(fmt::format("daemon{}", starts_++))});
 }
 
 std::unique_ptr<Process> Site::start_training(

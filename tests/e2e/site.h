@@ -42,6 +42,13 @@ class Site {
   [[nodiscard]] std::unique_ptr<Process> start(
       const std::vector<std::string>& more = {});
 
+  /// As `start`, but as arguments of another program that runs it (its path
+  /// first), with "NAME=VALUE" on top of the environment.
+  [[nodiscard]] std::unique_ptr<Process> start_under(
+      const std::vector<std::string>& wrapper,
+      const std::vector<std::string>& more = {},
+      const std::vector<std::string>& environment = {});
+
   /// Starts it and waits until it trains; fails the test when it does not.
   [[nodiscard]] std::unique_ptr<Process> start_training(
       const std::vector<std::string>& more = {});
