@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sys/resource.h>
 
 #include "ingest/streams.h"
 #include "metrics/registry.h"
@@ -70,6 +71,23 @@ Result<Tiers> open_tiers(
     tiers.remote = state::open_remote_run(*tiers.objects, config.run);
   }
   return tiers;
+}
+
+/// Tables stay open, one for every snapshot; then threads, clients, broker
+/// connections. Errors: kUnavailable.
+Status need_descriptors() {
+  constexpr rlim_t kLeast = 128;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < kLeast) {
+    return Error{
+        ErrorCode::kUnavailable,
+        fmt::format(
+            "this process may open {} files and needs at least {}: raise "
+            "LimitNOFILE= of the unit or `ulimit -n`",
+            limit.rlim_cur,
+            kLeast)};
+  }
+  return ok_status();
 }
 
 /// Runs `work` every `period` on a thread of its own until destroyed.
@@ -511,6 +529,10 @@ Status run_daemon(
     const service::Config& config,
     const DaemonOptions& options,
     Control& control) {
+  if (const auto enough = need_descriptors(); !enough.ok()) {
+    log(LogLevel::kError, "unavailable", enough.error().message);
+    return enough;
+  }
   std::unique_ptr<service::Signals> signals;
   if (options.handle_signals) {
     signals = std::make_unique<service::Signals>(

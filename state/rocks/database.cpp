@@ -79,6 +79,9 @@ Error rocks_error(const rocksdb::Status& status, const std::string& what) {
 rocksdb::ColumnFamilyOptions snapshot_table_options() {
   rocksdb::ColumnFamilyOptions options;
   options.compression = rocksdb::kNoCompression;
+  // Holds a tombstone now and then; but the log sets aside a tenth more than
+  // this on the disk whenever it is opened, and the default is 64 MiB.
+  options.write_buffer_size = 1U << 20U;
   // One snapshot is one table from its commit to its drop: never rewritten.
   options.disable_auto_compactions = true;
   rocksdb::BlockBasedTableOptions table;

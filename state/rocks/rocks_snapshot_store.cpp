@@ -56,6 +56,58 @@ Status clear_staging(const std::filesystem::path& staging) {
   return ok_status();
 }
 
+/// The table that `error` says RocksDB misses: "<digits>" of "<digits>.ldb" or
+/// "<digits>.sst"; empty when it is about something else.
+std::string missing_table(const Error& error) {
+  const std::size_t reason = error.message.rfind(": No such file");
+  if (error.code != ErrorCode::kCorruption || reason == std::string::npos) {
+    return "";
+  }
+  const std::size_t name = error.message.rfind('/', reason) + 1;
+  const std::string file = error.message.substr(name, reason - name);
+  const std::size_t digits = file.find_first_not_of("0123456789");
+  const bool table =
+      digits != std::string::npos && digits > 0 &&
+      (file.substr(digits) == ".ldb" || file.substr(digits) == ".sst");
+  return table ? file.substr(0, digits) : "";
+}
+
+/// Opens the database. When the last sync of a commit fails, its entry may
+/// stand in RocksDB's MANIFEST although RocksDB has taken the table away
+/// again: the table then still lies in the staging folder, synced, and goes
+/// back under the name that is missed. RocksDB compares its size.
+Result<std::shared_ptr<Database>> open_database(
+    const std::filesystem::path& folder) {
+  const std::filesystem::path files = folder / kDatabaseFolder;
+  auto database = Database::open_primary(files);
+  if (database.ok()) {
+    return database;
+  }
+  const std::string missing = missing_table(database.error());
+  std::error_code error;
+  const std::filesystem::directory_iterator staged(
+      folder / kStagingFolder, error);
+  if (missing.empty() || error || staged == end(staged)) {
+    return database;
+  }
+  const std::filesystem::path table = files / (missing + ".sst");
+  std::filesystem::create_hard_link(staged->path(), table, error);
+  if (error) {
+    return database;
+  }
+  SWAVD_RETURN_IF_ERROR(sync_folder(files));
+  auto again = Database::open_primary(files);
+  if (again.ok()) {
+    log(LogLevel::kWarning,
+        "commit_completed",
+        "the last sync of a commit had failed; its snapshot is whole and stays",
+        {{"path", table.string()}});
+    return again;
+  }
+  std::filesystem::remove(table, error);
+  return database;
+}
+
 /// kExhausted unless `bytes` and the reserve are free.
 Status need_room(const LocalStoreOptions& options, std::uint64_t bytes) {
   const auto free = free_bytes(options.folder);
@@ -98,17 +150,17 @@ Result<std::unique_ptr<SnapshotStore>> RocksSnapshotStore::open(
   if (!lock.ok()) {
     return lock.error();
   }
-  SWAVD_RETURN_IF_ERROR(clear_staging(folder / kStagingFolder));
   Ballast ballast(folder / "ballast", options.reserve_bytes + kBallastMargin);
   if (!need_room(options, 0).ok()) {
     // Even opening writes: a new MANIFEST, and what the log still holds.
     SWAVD_RETURN_IF_ERROR(ballast.give_up());
   }
   SWAVD_RETURN_IF_ERROR(sync_folder(folder));
-  auto database = Database::open_primary(folder / kDatabaseFolder);
+  auto database = open_database(folder);
   if (!database.ok()) {
     return database.error();
   }
+  SWAVD_RETURN_IF_ERROR(clear_staging(folder / kStagingFolder));
   std::unique_ptr<RocksSnapshotStore> store(new RocksSnapshotStore(
       options,
       std::move(lock).value(),

@@ -322,6 +322,44 @@ TEST_F(LocalStoreTest, SnapshotWithARottenManifestStandsInTheListing) {
   EXPECT_THAT(listed(*store), ElementsAre(good));
 }
 
+/// The newest table, as the largest: moved to where a commit stages it.
+fs::path stage_largest_table(const fs::path& folder) {
+  fs::path largest;
+  for (const auto& entry : fs::directory_iterator(folder / "db")) {
+    if (entry.path().extension() == ".sst" &&
+        (largest.empty() || entry.file_size() > fs::file_size(largest))) {
+      largest = entry.path();
+    }
+  }
+  const fs::path staged = folder / "staging" / "000000000001.sst";
+  fs::rename(largest, staged);
+  return staged;
+}
+
+TEST_F(LocalStoreTest, TableTakenAwayAfterAFailedSyncOfItsCommitGoesBack) {
+  auto store = open_store();
+  const std::string id = commit(*store, 1, 1U << 20U);
+  store.reset();
+  stage_largest_table(folder_.path());
+  store = open_store();
+  EXPECT_THAT(listed(*store), ElementsAre(id));
+  auto reader = store->open(id);
+  ASSERT_TRUE(reader.ok()) << reader.error().message;
+  EXPECT_TRUE(verify(*reader.value()).ok());
+  EXPECT_TRUE(fs::is_empty(folder_.path() / "staging"));
+}
+
+TEST_F(LocalStoreTest, AnotherTableDoesNotStandInForAMissingOne) {
+  auto store = open_store();
+  commit(*store, 1, 1U << 20U);
+  store.reset();
+  const fs::path staged = stage_largest_table(folder_.path());
+  fs::resize_file(staged, fs::file_size(staged) - 1);
+  const auto again = open_local_store(small_store(folder_.path().string()));
+  ASSERT_FALSE(again.ok());
+  EXPECT_EQ(again.error().code, ErrorCode::kCorruption);
+}
+
 TEST_F(LocalStoreTest, BallastIsSetAsideAndComesBack) {
   auto store = open_store();
   EXPECT_EQ(fs::file_size(folder_.path() / "ballast"), 2U << 20U);
