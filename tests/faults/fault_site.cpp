@@ -1,5 +1,6 @@
 #include "tests/faults/fault_site.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -8,6 +9,7 @@
 
 #include "state/safetensors.h"
 #include "state/snapshot_store.h"
+#include "tests/e2e/http_get.h"
 #include "tests/e2e/images.h"
 #include "tests/e2e/scale.h"
 
@@ -60,26 +62,39 @@ e2e::SiteOptions FaultSite::every_step() {
 
 FaultSite::FaultSite(const e2e::SiteOptions& options) : site_(options) {}
 
-void FaultSite::feed(std::uint64_t images) {
-  if (!sink_) {
-    const auto url = ingest::parse_stream_url(site_.stream_url());
-    ASSERT_TRUE(url.ok());
-    ingest::SinkOptions options;
-    options.partitions = 4;
-    auto sink = ingest::open_sink(url.value(), options);
-    ASSERT_TRUE(sink.ok()) << sink.error().message;
-    sink_ = std::move(sink).value();
+void FaultSite::open_sink() {
+  if (sink_) {
+    return;
   }
+  const auto url = ingest::parse_stream_url(site_.stream_url());
+  ASSERT_TRUE(url.ok());
+  ingest::SinkOptions options;
+  options.partitions = 4;
+  auto sink = ingest::open_sink(url.value(), options);
+  ASSERT_TRUE(sink.ok()) << sink.error().message;
+  sink_ = std::move(sink).value();
+}
+
+void FaultSite::publish(const std::string& payload) {
+  ASSERT_NO_FATAL_FAILURE(open_sink());
+  ingest::OutRecord record;
+  record.key = std::to_string(++keys_);
+  record.payload.assign(as_bytes(payload).begin(), as_bytes(payload).end());
+  const auto published = sink_->publish(std::move(record));
+  ASSERT_TRUE(published.ok()) << published.error().message;
+}
+
+void FaultSite::feed(std::uint64_t images) {
   for (std::uint64_t i = 0; i < images; ++i) {
-    const std::string image = e2e::noise_png(++fed_);
-    ingest::OutRecord record;
-    record.key = std::to_string(fed_);
-    record.payload.assign(as_bytes(image).begin(), as_bytes(image).end());
-    const auto published = sink_->publish(std::move(record));
-    ASSERT_TRUE(published.ok()) << published.error().message;
+    ASSERT_NO_FATAL_FAILURE(publish(e2e::noise_png(++fed_)));
   }
   const auto flushed = sink_->flush(e2e::kPatience);
   ASSERT_TRUE(flushed.ok()) << flushed.error().message;
+}
+
+void FaultSite::feed_bad() {
+  constexpr std::size_t kBytes = 100;
+  publish(e2e::junk(keys_, kBytes));
 }
 
 std::vector<std::string> FaultSite::arguments(
@@ -119,6 +134,25 @@ void FaultSite::finish() {
   EXPECT_EQ(newest_.value("images", std::uint64_t{0}), fed_ / kBatch * kBatch);
 }
 
+void FaultSite::expect_reason(
+    const e2e::Process& daemon,
+    const std::string& metric,
+    const std::string& word) const {
+  std::string page;
+  EXPECT_TRUE(e2e::wait_until(
+      e2e::kPatience,
+      [&] {
+        const auto answer = e2e::http_get(site_.port(), "/metrics");
+        page = answer ? answer->body : "";
+        const std::size_t line = page.find("\n" + metric + " ");
+        return line != std::string::npos &&
+               page.compare(line + metric.size() + 2, 2, "0\n") != 0;
+      }))
+      << metric << " did not count:\n"
+      << page;
+  EXPECT_NE(daemon.err().find(word + " "), std::string::npos) << daemon.err();
+}
+
 void FaultSite::check_one(
     state::SnapshotReader& reader,
     const e2e::Topic& topic) {
@@ -143,6 +177,24 @@ void FaultSite::check_one(
   EXPECT_EQ(
       fmt::format("{:016x}", ledger_number(weights.value(), "ledger.hash")),
       ledger.at("hash"));
+}
+
+void FaultSite::check_newest() {
+  auto catalog = state::open_local_catalog(site_.data_dir() + "/snapshots");
+  ASSERT_TRUE(catalog.ok()) << catalog.error().message;
+  const auto list = catalog.value()->list();
+  ASSERT_TRUE(list.ok()) << list.error().message;
+  std::unique_ptr<state::SnapshotReader> newest;
+  for (const state::SnapshotInfo& info : list.value()) {
+    if (auto reader = catalog.value()->open(info.id); reader.ok()) {
+      newest = std::move(reader).value();
+    }
+  }
+  ASSERT_NE(newest, nullptr);
+  newest_ = nullptr;
+  exact_.clear();
+  check_one(*newest, e2e::read_topic(site_.stream_url()));
+  EXPECT_EQ(newest_.value("images", std::uint64_t{0}), fed_ / kBatch * kBatch);
 }
 
 void FaultSite::check() {

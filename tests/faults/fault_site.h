@@ -30,8 +30,13 @@ class FaultSite {
 
   [[nodiscard]] e2e::Site& site() { return site_; }
 
+  [[nodiscard]] const e2e::Site& site() const { return site_; }
+
   /// Publishes so many good images; they are durable when it returns.
   void feed(std::uint64_t images);
+
+  /// Publishes one record that is no image.
+  void feed_bad();
 
   [[nodiscard]] std::uint64_t fed() const { return fed_; }
 
@@ -60,19 +65,33 @@ class FaultSite {
   /// every record that was ever fed.
   void finish();
 
+  /// Expects a running daemon to have counted under `metric` ("name{labels}")
+  /// and to have logged with `word`: one reason, told twice.
+  void expect_reason(
+      const e2e::Process& daemon,
+      const std::string& metric,
+      const std::string& word) const;
+
   /// Every snapshot of the local tier: whole, with weights that are those of
   /// its position, and one line of parents.
   void check();
+
+  /// Only the newest: it is whole and exact. For where older ones are known to
+  /// be damaged.
+  void check_newest();
 
   /// The manifest of the newest one; null when there is none.
   [[nodiscard]] const nlohmann::json& newest() const { return newest_; }
 
  private:
+  void open_sink();
+  void publish(const std::string& payload);
   void check_one(state::SnapshotReader& reader, const e2e::Topic& topic);
 
   e2e::Site site_;
   std::unique_ptr<ingest::Sink> sink_;
   std::uint64_t fed_ = 0;
+  std::uint64_t keys_ = 0;
   std::string durable_;  ///< id of the newest said to be durable
   nlohmann::json newest_;
   std::set<std::string> exact_;  ///< ids found exact
