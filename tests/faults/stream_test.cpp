@@ -86,25 +86,6 @@ TEST_F(Broker, LeadersMove) {
   faults_->finish();
 }
 
-TEST_F(Broker, SigtermInAnOutage) {
-  Row row(
-      "SIGTERM while all brokers are away",
-      "ends with status 0, the last step is in a snapshot");
-  const std::uint64_t times = repeats(5, 1);
-  for (std::uint64_t i = 0; i < times && !HasFailure(); ++i) {
-    const auto daemon = faults_->recover();
-    faults_->feed(kBatch);
-    ASSERT_TRUE(faults_->catch_up(*daemon));
-    kafka_.set_down();
-    daemon->signal(SIGTERM);
-    EXPECT_EQ(daemon->wait(e2e::kPatience), 0) << daemon->err();
-    faults_->heed(*daemon);
-    kafka_.set_up();
-    row.injected();
-  }
-  faults_->finish();
-}
-
 /// One broker of Apache Kafka for a test.
 class RealBroker : public ::testing::Test {
  protected:
