@@ -51,5 +51,5 @@ CONFIG
   daemon=
   # shellcheck disable=SC2034  # for the caller
   rate=$(awk -v n="$((last - first))" -v a="$first_at" -v b="$last_at" \
-    'BEGIN { printf "%.1f", b > a ? n / (b - a) : 0 }')
+    'BEGIN { printf "%.1f", (b > a) ? n / (b - a) : 0 }')
 }
