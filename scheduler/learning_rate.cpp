@@ -69,6 +69,16 @@ void restart_watch(ScheduleState& state) {
 
 }  // namespace
 
+double rate_one_step_up(
+    double peak,
+    std::uint64_t warmup_images,
+    std::uint64_t step_images) {
+  return peak * std::min(
+                    1.0,
+                    static_cast<double>(step_images) /
+                        static_cast<double>(warmup_images));
+}
+
 double learning_rate(
     const ScheduleOptions& options,
     const ScheduleState& state) {

@@ -45,6 +45,15 @@ struct ScheduleState {
   friend bool operator==(const ScheduleState&, const ScheduleState&) = default;
 };
 
+/// Where a warm-up from 0 to `peak` over `warmup_images` (at least 1) begins:
+/// at its rate after a first step of `step_images`, at most `peak`. At a rate
+/// of exactly 0 the first step would move nothing but the momenta, and LARC,
+/// which takes the gradient of a tensor of zeros as it is, would do so twice.
+[[nodiscard]] double rate_one_step_up(
+    double peak,
+    std::uint64_t warmup_images,
+    std::uint64_t step_images);
+
 /// The rate of the next step.
 [[nodiscard]] double learning_rate(
     const ScheduleOptions& options,

@@ -127,14 +127,10 @@ scheduler::ScheduleOptions schedule_options(const service::Config& config) {
   options.warmup_images = from.warmup_images;
   options.warmup_start = from.warmup_start;
   if (options.warmup_start == 0 && options.warmup_images > 0) {
-    // One step up the ramp. At a rate of exactly 0 the first step would move
-    // nothing but the momenta, and LARC, which takes the gradient of a tensor
-    // of zeros as it is, would do so twice.
-    options.warmup_start = from.learning_rate *
-                           std::min(
-                               1.0,
-                               static_cast<double>(config.loader.batch_images) /
-                                   static_cast<double>(from.warmup_images));
+    options.warmup_start = scheduler::rate_one_step_up(
+        from.learning_rate,
+        from.warmup_images,
+        static_cast<std::uint64_t>(config.loader.batch_images));
   }
   options.min_improvement = from.min_improvement;
   options.patience_images = from.patience_images;

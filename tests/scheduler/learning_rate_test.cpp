@@ -52,6 +52,18 @@ TEST(CosineSchedule, StaysAtItsEndPastTheTotal) {
   EXPECT_DOUBLE_EQ(rate_at(options, 10'000'000), 0.0096);
 }
 
+TEST(WarmUp, BeginsWhereItsSecondStepWouldBe) {
+  ScheduleOptions options;
+  options.learning_rate = 4;
+  options.warmup_images = 1280;
+  options.warmup_start = 0;
+  EXPECT_DOUBLE_EQ(rate_one_step_up(4, 1280, 128), rate_at(options, 128));
+}
+
+TEST(WarmUp, ShorterThanAStepBeginsAtThePeak) {
+  EXPECT_DOUBLE_EQ(rate_one_step_up(4, 100, 128), 4);
+}
+
 ScheduleOptions halving() {
   ScheduleOptions options;
   options.learning_rate = 4;
