@@ -14,22 +14,31 @@ namespace {
 
 using nlohmann::json;
 
+/// Crops of the ledger are as small as they may be: those tests are about what
+/// happens around the training.
+std::string model_of(const SiteOptions& options) {
+  if (!options.preset.empty()) {
+    return fmt::format("[model]\npreset = \"{}\"\n", options.preset);
+  }
+  return fmt::format(
+      R"([model]
+trainer = "ledger"
+[loader]
+batch_images = {}
+workers = 2
+crops = [{{count = 2, size = 8, scale = [0.5, 1.0]}}]
+)",
+      options.batch_images);
+}
+
 std::string toml_of(const SiteOptions& options, const Site& site) {
-  // Crops are as small as they may be: these tests are about what happens
-  // around the training.
   std::string text = fmt::format(
       R"(run = "main"
 data_dir = "{}"
 [stream]
 url = "{}"
 partitions = 4
-[model]
-trainer = "ledger"
-[loader]
-batch_images = {}
-workers = 2
-crops = [{{count = 2, size = 8, scale = [0.5, 1.0]}}]
-[snapshot]
+{}[snapshot]
 every_steps = {}
 every = "0s"
 keep_last = 1000000
@@ -39,7 +48,7 @@ listen = "127.0.0.1:{}"
 )",
       site.data_dir(),
       site.stream_url(),
-      options.batch_images,
+      model_of(options),
       options.every_steps,
       site.port());
   if (!options.object_store.empty()) {

@@ -16,7 +16,9 @@ struct SiteOptions {
   int batch_images = 16;
   int every_steps = 3;       ///< steps from snapshot to snapshot
   std::string object_store;  ///< url; empty: none
-  std::string more;          ///< further lines of TOML: whole sections
+  /// Trains what the preset says; empty: a ledger instead of a network.
+  std::string preset;
+  std::string more;  ///< further lines of TOML: whole sections
 };
 
 /// A folder with the configuration of one daemon, its data and its logs, gone
