@@ -1,7 +1,6 @@
 #include "tests/ingest/real_kafka.h"
 
 #include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <utility>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "ingest/kafka/handles.h"
+#include "tests/services/outside.h"
 
 namespace swavd::ingest::testing {
 
@@ -20,31 +20,12 @@ namespace {
 
 constexpr int kAdminMs = 30000;
 
-std::string script() {
-  return std::string(SWAVD_TEST_SOURCE_DIR) + "/tests/services/kafka.py";
-}
-
 std::string jars() {
-  const char* moved = std::getenv("SWAVD_DEPS");
-  const std::string deps = moved != nullptr
-                               ? std::string(moved)
-                               : std::string(SWAVD_TEST_SOURCE_DIR) + "/.deps";
-  return deps + "/kafka";
+  return services::deps_folder() + "/kafka";
 }
 
-/// Runs a command; its stdout, and whether it ended with 0.
-std::pair<std::string, bool> run(const std::string& command) {
-  FILE* pipe = ::popen(command.c_str(), "r");
-  if (pipe == nullptr) {
-    return {"", false};
-  }
-  std::string text;
-  std::array<char, 4096> chunk{};
-  std::size_t got = 0;
-  while ((got = std::fread(chunk.data(), 1, chunk.size(), pipe)) > 0) {
-    text.append(chunk.data(), got);
-  }
-  return {text, ::pclose(pipe) == 0};
+services::Ended service(const std::string& arguments, bool with_errors = true) {
+  return services::run_service("kafka.py", arguments, with_errors);
 }
 
 /// A client for one administrative request, and the queue of its answer.
@@ -94,9 +75,10 @@ std::unique_ptr<RealKafka> RealKafka::start(std::string& why) {
     why = "no temporary folder";
     return nullptr;
   }
-  const auto [text, ok] =
-      run("python3 " + script() + " start --dir " + folder +
-          " --partitions 4 --owner " + std::to_string(::getpid()));
+  const auto [text, ok] = service(
+      "start --dir " + folder + " --partitions 4 --owner " +
+          std::to_string(::getpid()),
+      false);
   if (!ok) {
     ADD_FAILURE() << "the broker did not start: see " << folder;
     why = "the broker did not start";
@@ -115,7 +97,7 @@ RealKafka* RealKafka::shared(std::string& why) {
 }
 
 RealKafka::~RealKafka() {
-  (void)run("python3 " + script() + " kill --dir " + folder_ + " 2>&1");
+  (void)service("kill --dir " + folder_);
   std::error_code ignored;
   std::filesystem::remove_all(folder_, ignored);
 }
@@ -129,8 +111,7 @@ StreamUrl RealKafka::url(const std::string& topic) const {
 }
 
 void RealKafka::command(const std::string& name) const {
-  const auto [text, ok] =
-      run("python3 " + script() + " " + name + " --dir " + folder_ + " 2>&1");
+  const auto [text, ok] = service(name + " --dir " + folder_);
   EXPECT_TRUE(ok) << name << ": " << text;
 }
 

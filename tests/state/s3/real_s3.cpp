@@ -1,7 +1,5 @@
 #include "tests/state/s3/real_s3.h"
 
-#include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -12,6 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "tests/services/outside.h"
+
 namespace swavd::state {
 
 namespace {
@@ -19,32 +19,11 @@ namespace {
 constexpr const char* kBucket = "swavd-test";
 
 std::string program_folder() {
-  const char* moved = std::getenv("SWAVD_DEPS");
-  const std::string deps = moved != nullptr
-                               ? std::string(moved)
-                               : std::string(SWAVD_TEST_SOURCE_DIR) + "/.deps";
-  return deps + "/seaweedfs";
+  return services::deps_folder() + "/seaweedfs";
 }
 
-/// Runs tests/services/s3.py; its stdout, and whether it ended with 0.
-std::pair<std::string, bool> service(const std::string& arguments) {
-  FILE* pipe = ::popen(
-      fmt::format(
-          "python3 {}/tests/services/s3.py {}",
-          SWAVD_TEST_SOURCE_DIR,
-          arguments)
-          .c_str(),
-      "r");
-  if (pipe == nullptr) {
-    return {"", false};
-  }
-  std::string text;
-  std::array<char, 4096> chunk{};
-  std::size_t got = 0;
-  while ((got = std::fread(chunk.data(), 1, chunk.size(), pipe)) > 0) {
-    text.append(chunk.data(), got);
-  }
-  return {text, ::pclose(pipe) == 0};
+services::Ended service(const std::string& arguments, bool with_errors = true) {
+  return services::run_service("s3.py", arguments, with_errors);
 }
 
 }  // namespace
@@ -63,8 +42,10 @@ std::unique_ptr<RealS3> RealS3::start(std::string& why) {
     why = "no temporary folder";
     return nullptr;
   }
-  const auto [text, ok] = service(fmt::format(
-      "start --dir {} --bucket {} --owner {}", folder, kBucket, ::getpid()));
+  const auto [text, ok] = service(
+      fmt::format(
+          "start --dir {} --bucket {} --owner {}", folder, kBucket, ::getpid()),
+      false);
   if (!ok) {
     ADD_FAILURE() << "the S3 server did not start: see " << folder;
     why = "the S3 server did not start";
@@ -88,7 +69,7 @@ RealS3* RealS3::shared(std::string& why) {
 }
 
 RealS3::~RealS3() {
-  (void)service(fmt::format("kill --dir {} 2>&1", folder_));
+  (void)service("kill --dir " + folder_);
   std::error_code ignored;
   std::filesystem::remove_all(folder_, ignored);
 }
@@ -109,13 +90,12 @@ S3Options RealS3::options() const {
 }
 
 void RealS3::kill() const {
-  const auto [text, ok] = service(fmt::format("kill --dir {} 2>&1", folder_));
+  const auto [text, ok] = service("kill --dir " + folder_);
   EXPECT_TRUE(ok) << text;
 }
 
 void RealS3::restart() const {
-  const auto [text, ok] =
-      service(fmt::format("restart --dir {} 2>&1", folder_));
+  const auto [text, ok] = service("restart --dir " + folder_);
   EXPECT_TRUE(ok) << text;
 }
 
