@@ -104,7 +104,9 @@ Recomputed recompute(const json& position, const Topic& topic) {
 }
 
 void take(ingest::Source& source, std::uint64_t count, Topic& topic) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  constexpr std::chrono::microseconds kEach{200};
+  const auto deadline = std::chrono::steady_clock::now() + kPatience +
+                        static_cast<std::int64_t>(count) * kEach;
   std::uint64_t taken = 0;
   while (taken < count && std::chrono::steady_clock::now() < deadline) {
     auto polled = source.poll(std::chrono::milliseconds(200));
