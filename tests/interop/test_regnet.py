@@ -26,10 +26,14 @@ def swavd(program, *arguments):
 
 
 def generated_photos(folder):
-    """Smooth random pictures of odd sizes, for machines without real ones."""
+    """Smooth random pictures of odd sizes, for machines without real ones.
+
+    None is over twice as tall as wide: those Pillow resizes along y first since
+    version 13, and along x first before, as swavd does: a grey level apart.
+    """
     generator = np.random.default_rng(0)
     for number in range(PHOTOS):
-        width, height = generator.integers(90, 400, 2)
+        width, height = generator.integers(200, 400, 2)
         coarse = generator.integers(0, 256, (7, 9, 3), dtype=np.uint8)
         picture = Image.fromarray(coarse).resize((width, height),
                                                  Image.BICUBIC)
