@@ -2,6 +2,10 @@
 #
 #   bin            where the programs are
 #   work           a folder that is gone in the end
+#   fill_stream URL PATH IMAGES
+#
+# which pushes PATH until the stream holds IMAGES, whatever it rejects, and
+#
 #   run_daemon DIR IMAGES STREAM_URL PRESET [KEY=VALUE...]
 #
 # which trains on so many images, with its data in DIR,
@@ -21,6 +25,15 @@ trap at_end EXIT
 
 # metric FILE NAME: the value of a series, labels and all.
 metric() { awk -v m="$2" '$1 == m { print $2 }' "$1"; }
+
+fill_stream() {
+  local have=0 some
+  while ((have < $3)); do
+    some=$("$bin/swavd-crawl" push --to "$1" "$2" | sed 's/.*"published":\([0-9]*\).*/\1/')
+    ((some > 0)) || { echo "bench: $2 has nothing to publish" >&2; exit 1; }
+    have=$((have + some))
+  done
+}
 
 run_daemon() {
   local dir=$1 images=$2 url=$3 preset=$4 more=() key
