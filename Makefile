@@ -9,10 +9,10 @@ JOBS ?= $(shell awk -v cores="$$(nproc)" '/^MemAvailable/ {m = int($$2 / 1500000
 
 SETUP := ops/setup/setup
 STAMPS := /usr/share/tuxpaint/stamps
-# build_preset,NAME: configures when the presets are newer (ninja sees all other
-# changes by itself), then builds.
+# build_preset,NAME[,TARGETS]: configures when the presets are newer (ninja sees
+# all other changes by itself), then builds all, or these targets.
 build_preset = { [ build/$(1)/build.ninja -nt CMakePresets.json ] || cmake --preset $(1); } && \
-	ninja -C build/$(1) -j $(JOBS)
+	ninja -C build/$(1) -j $(JOBS) $(2)
 
 .PHONY: all build setup demo test faults interop bench check format clean help
 
@@ -33,7 +33,7 @@ build: ## install what is missing, then build the programs into build/bin
 demo: ## crawl, stream, train and show it, all on this machine
 	@$(if $(IMAGES),,test -d $(STAMPS) || $(SETUP) demo)
 	@$(SETUP) build
-	@$(call build_preset,dev)
+	@$(call build_preset,dev,swavd swavctl swavd-crawl)
 	@build/bin/swavd demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(FRESH),--fresh) $(ARGS)
 
 test: ## every test, the torch-free ones also under address and thread sanitizers
