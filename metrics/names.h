@@ -19,6 +19,10 @@ enum class Type : std::uint8_t { kCounter, kGauge, kHistogram };
   X(kState, kGauge, "swavd_state", "state", "Life-cycle state: exactly one is 1.") \
   X(kLogMessages, kCounter, "swavd_log_messages_total", "level", "Log lines by level.") \
   X(kWatchdogPing, kGauge, "swavd_watchdog_last_ping_timestamp_seconds", "", "When progress was last told to the service manager.") \
+  X(kRunGeneration, kGauge, "swavd_run_generation", "", "Generation under which this process owns the run.") \
+  X(kLeaseState, kGauge, "swavd_lease_state", "state", "How the run is held: exactly one is 1.") \
+  X(kLeaseRenewals, kCounter, "swavd_lease_renewals_total", "outcome", "Renewals of the lease, `ok` or why not.") \
+  X(kLeaseRenewed, kGauge, "swavd_lease_last_renewal_timestamp_seconds", "", "When the lease was last renewed.") \
   X(kStreamConsumed, kCounter, "swavd_stream_consumed_records_total", "partition", "Records handed to the trainer and consumed.") \
   X(kStreamPosition, kGauge, "swavd_stream_position_offset", "partition", "Next offset the run will consume.") \
   X(kStreamSnapshotOffset, kGauge, "swavd_stream_snapshot_offset", "partition", "Position in the newest durable snapshot.") \

@@ -140,6 +140,10 @@ class RemoteRun : public SnapshotCatalog {
   [[nodiscard]] virtual Result<std::size_t> sweep(
       std::uint64_t generation,
       const std::set<std::string>& pending) = 0;
+
+  /// Writes latest.json anew from the lineage and the run's record. Errors:
+  /// those of the store.
+  [[nodiscard]] virtual Status refresh_latest() = 0;
 };
 
 /// `store` must outlive the run and its readers. `run`: the prefix of its

@@ -32,6 +32,7 @@ using RemoteJson = nlohmann::ordered_json;
 constexpr std::string_view kLineage = "lineage/";
 constexpr std::string_view kSnapshots = "snapshots/";
 constexpr std::string_view kLatest = "latest.json";
+constexpr std::string_view kGeneration = "generation.json";
 constexpr std::size_t kEntryDepth = 4;
 
 /// What lineage/<commit>.json says.
@@ -214,6 +215,8 @@ class StoredRun final : public RemoteRun {
       std::uint64_t generation,
       const std::set<std::string>& pending) override;
 
+  [[nodiscard]] Status refresh_latest() override { return write_latest(); }
+
  private:
   using Lineage = std::map<std::uint64_t, LineageEntry>;
 
@@ -342,6 +345,12 @@ Result<std::vector<SnapshotInfo>> StoredRun::list() {
     list.push_back(known->second);
   }
   sort_lineage(list);
+  auto owner = get_text(store_, root_ + std::string(kGeneration));
+  if (!owner.ok() && owner.error().code != ErrorCode::kNotFound) {
+    return owner.error();
+  }
+  SWAVD_RETURN_IF_ERROR(
+      mark_off_line(list, owner.ok() ? owner.value() : std::string()));
   return list;
 }
 
@@ -440,7 +449,11 @@ Result<bool> StoredRun::already_there(const SnapshotReader& snapshot) {
     if (commit == manifest.commit && named.id == snapshot.id()) {
       return true;
     }
-    if (commit == manifest.commit || named.generation > manifest.generation) {
+    // What an older generation put under this number comes off: its owner had
+    // lost the run before it wrote it.
+    if (named.generation > manifest.generation ||
+        (commit == manifest.commit &&
+         named.generation == manifest.generation)) {
       return Error{
           ErrorCode::kFenced,
           fmt::format(
@@ -492,21 +505,35 @@ Status StoredRun::copy_files(SnapshotReader& snapshot) {
 Status StoredRun::commit_entry(const SnapshotReader& snapshot) {
   const Manifest& manifest = snapshot.manifest();
   const std::string key = lineage_key(manifest.commit);
+  const std::string text =
+      entry_text({snapshot.id(), manifest.generation, manifest.parent});
   const auto put = put_text(
-      store_,
-      key,
-      entry_text({snapshot.id(), manifest.generation, manifest.parent}),
-      PutCondition{PutCondition::Kind::kAbsent, {}});
+      store_, key, text, PutCondition{PutCondition::Kind::kAbsent, {}});
   if (put.ok() || put.error().code != ErrorCode::kFenced) {
     return put.ok() ? ok_status() : Status(put.error());
   }
-  // A put whose answer got lost may have been ours.
   known_entries_.erase(manifest.commit);
-  const auto winner = entry(manifest.commit);
-  if (winner.ok() && winner.value().id == snapshot.id()) {
+  std::string winner_text;
+  const auto info = store_.get(key, [&](Bytes piece) {
+    winner_text += as_text(piece);
     return ok_status();
+  });
+  if (!info.ok()) {
+    return put.error();
   }
-  return put.error();
+  const auto winner = parse_entry(winner_text);
+  if (winner.ok() && winner.value().id == snapshot.id()) {
+    return ok_status();  // a put of ours whose answer got lost
+  }
+  if (!winner.ok() || winner.value().generation >= manifest.generation) {
+    return put.error();
+  }
+  const auto replaced = put_text(
+      store_,
+      key,
+      text,
+      PutCondition{PutCondition::Kind::kMatches, info.value().etag});
+  return replaced.ok() ? ok_status() : Status(replaced.error());
 }
 
 Status StoredRun::write_latest() {

@@ -80,10 +80,10 @@ Result<std::set<std::string>> runs_in(ObjectStore& store) {
   return runs;
 }
 
-Result<std::unique_ptr<SnapshotCatalog>> open_run(
-    std::unique_ptr<ObjectStore> store,
-    const std::string& place) {
-  const auto runs = runs_in(*store);
+}  // namespace
+
+Result<std::string> only_run_in(ObjectStore& store, const std::string& place) {
+  const auto runs = runs_in(store);
   if (!runs.ok()) {
     return runs.error().with_context(place);
   }
@@ -104,8 +104,20 @@ Result<std::unique_ptr<SnapshotCatalog>> open_run(
             place,
             fmt::join(runs.value(), ", "))};
   }
+  return *runs.value().begin();
+}
+
+namespace {
+
+Result<std::unique_ptr<SnapshotCatalog>> open_run(
+    std::unique_ptr<ObjectStore> store,
+    const std::string& place) {
+  const auto run = only_run_in(*store, place);
+  if (!run.ok()) {
+    return run.error();
+  }
   return std::unique_ptr<SnapshotCatalog>(
-      std::make_unique<OwnedRun>(std::move(store), *runs.value().begin()));
+      std::make_unique<OwnedRun>(std::move(store), run.value()));
 }
 
 Result<std::unique_ptr<SnapshotCatalog>> open_path(

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ops/base/result.h"
+#include "state/object_store.h"
 #include "state/snapshot_store.h"
 
 namespace swavd::state {
@@ -26,6 +27,13 @@ struct SnapshotRef {
 /// what is there. Errors: kNotFound saying what was looked for,
 /// kInvalidArgument (several runs, an unknown scheme), kUnavailable, kIo.
 [[nodiscard]] Result<std::unique_ptr<SnapshotCatalog>> open_catalog(
+    const std::string& place);
+
+/// The one run in `store`, which was opened at `place`: its key prefix, empty
+/// when the store is opened at the run itself. Errors: kNotFound,
+/// kInvalidArgument (several), those of the store.
+[[nodiscard]] Result<std::string> only_run_in(
+    ObjectStore& store,
     const std::string& place);
 
 /// Which snapshot of `list` (ascending) a reference means: the one whose id

@@ -31,6 +31,9 @@ Status SnapshotReader::read_range(
 LatestSnapshots latest_of(const std::vector<SnapshotInfo>& list) {
   LatestSnapshots latest;
   for (const SnapshotInfo& info : list) {
+    if (info.off_line) {
+      continue;
+    }
     if (info.verdict != kUnreadable) {
       latest.newest = info.id;
     }

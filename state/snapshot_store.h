@@ -33,6 +33,7 @@ struct SnapshotInfo {
   std::uint64_t bytes = 0;  ///< of all files
   std::string verdict;      ///< health, or kUnreadable
   std::string parent;
+  bool off_line = false;  ///< a rollback went back behind it
 };
 
 /// Part of a file.
@@ -152,13 +153,14 @@ class SnapshotStore : public SnapshotCatalog {
   /// kExhausted (no room even to write that down), kIo.
   [[nodiscard]] virtual Status drop(const std::string& id) = 0;
 
-  /// A synced number under `name` that outlives the process ("generation");
-  /// 0 when it was never written. Errors: kIo, kCorruption; kExhausted.
-  [[nodiscard]] virtual Result<std::uint64_t> read_number(
+  /// A short text under `name`, synced, that outlives the process
+  /// ("generation"); empty when it was never written. Errors: kIo,
+  /// kCorruption; kExhausted.
+  [[nodiscard]] virtual Result<std::string> read_note(
       const std::string& name) = 0;
-  [[nodiscard]] virtual Status write_number(
+  [[nodiscard]] virtual Status write_note(
       const std::string& name,
-      std::uint64_t value) = 0;
+      const std::string& text) = 0;
 };
 
 struct LocalStoreOptions {
@@ -173,6 +175,11 @@ struct LocalStoreOptions {
 /// Errors: kUnavailable naming the holder, kIo, kCorruption.
 [[nodiscard]] Result<std::unique_ptr<SnapshotStore>> open_local_store(
     const LocalStoreOptions& options);
+
+/// Opens a store that is there for writing, with the reserve it was opened
+/// with last. Errors: as `open_local_store`.
+[[nodiscard]] Result<std::unique_ptr<SnapshotStore>> reopen_local_store(
+    const std::string& folder);
 
 /// Opens a local store for reading, beside a daemon that may be writing it.
 [[nodiscard]] Result<std::unique_ptr<SnapshotCatalog>> open_local_catalog(

@@ -1,11 +1,13 @@
 // swavctl: talks to a running daemon, and looks at snapshots without one.
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -19,6 +21,7 @@
 #include "ops/bin/cli.h"
 #include "ops/service/http_server.h"
 #include "ops/service/lifecycle.h"
+#include "state/rollback_command.h"
 #include "state/snapshot_commands.h"
 #include "state/snapshot_diff.h"
 #include "state/snapshot_follow.h"
@@ -83,6 +86,7 @@ struct SnapshotArguments {
   state::FollowOptions follow_options;
   std::uint64_t every_ms = 10'000;
   std::uint64_t grace_ms = 60'000;
+  bool take_over = false;
 
   [[nodiscard]] state::OutputFormat format() const {
     return json ? state::OutputFormat::kJson : state::OutputFormat::kText;
@@ -193,6 +197,31 @@ void add_pull_options(CLI::App& command, SnapshotArguments& arguments) {
   }
 }
 
+/// A run whose owner may be alive is watched for a while first.
+Status rollback(const SnapshotArguments& arguments) {
+  std::stop_source stop;
+  const service::Signals signals(
+      [&stop](service::Request) { stop.request_stop(); });
+  bool told = false;
+  state::RollbackOptions options;
+  options.format = arguments.format();
+  options.take_over = arguments.take_over;
+  options.wait = [&](std::chrono::milliseconds pause) {
+    if (!std::exchange(told, true)) {
+      log(LogLevel::kWarning,
+          "waiting",
+          "watching whether the run's last owner is alive");
+    }
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any never;
+    (void)never.wait_for(lock, stop.get_token(), pause, [] { return false; });
+    return !stop.stop_requested();
+  };
+  const SystemClock clock;
+  return print_result(state::rollback_command(arguments.ref, clock, options));
+}
+
 void add_snapshots(CLI::App& app, SnapshotArguments& arguments, Body& body) {
   auto* group = app.add_subcommand(
       "snapshots",
@@ -228,6 +257,13 @@ void add_snapshots(CLI::App& app, SnapshotArguments& arguments, Body& body) {
       ->add_option(
           "REF2", arguments.other, "Another REF, or @ID for the same place")
       ->required();
+  add("rollback",
+      "Let the run continue from REF@ID in a new generation",
+      rollback)
+      ->add_flag(
+          "--take-over",
+          arguments.take_over,
+          "Take the run from a daemon that may be alive; it exits 76 then");
   add("pin", "Keep the snapshot REF@ID from retention", [](const auto& chosen) {
     return print_result(state::pin_command(
         chosen.ref,

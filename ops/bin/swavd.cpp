@@ -14,14 +14,22 @@
 namespace swavd::bin {
 namespace {
 
-Status run_command(const ConfigArguments& arguments, std::uint64_t stop_after) {
+struct RunArguments {
+  std::uint64_t stop_after = 0;
+  bool take_over = false;
+  bool new_run = false;
+};
+
+Status run_command(const ConfigArguments& arguments, const RunArguments& run) {
   auto config = arguments.load();
   if (!config.ok()) {
     return config.error();
   }
   service::apply_log_config(config.value());
   daemon::DaemonOptions options;
-  options.stop_after_images = stop_after;
+  options.stop_after_images = run.stop_after;
+  options.take_over = run.take_over;
+  options.new_run = run.new_run;
   options.reload = [&arguments] {
     return service::load_config(arguments.sources());
   };
@@ -42,15 +50,24 @@ Status validate_command(const ConfigArguments& arguments, bool no_environment) {
 }
 
 void add_daemon(CLI::App& app, ConfigArguments& config, Body& body) {
-  static std::uint64_t stop_after = 0;
+  static RunArguments chosen;
   auto* run = app.add_subcommand("run", "The daemon");
   config.add_to(*run, /*required=*/true);
   run->add_option(
       "--stop-after-images",
-      stop_after,
+      chosen.stop_after,
       "Drain after so many images trained by this process");
+  run->add_flag(
+      "--take-over",
+      chosen.take_over,
+      "Take the run from an owner that may be alive; it exits 76 then");
+  run->add_flag(
+      "--new-run",
+      chosen.new_run,
+      "Start over at step 0, beside the snapshots there are: once, by hand, "
+      "as every start with this flag begins anew");
   run->callback(
-      [&] { body = [&config] { return run_command(config, stop_after); }; });
+      [&] { body = [&config] { return run_command(config, chosen); }; });
 
   static bool no_environment = false;
   auto* validate = app.add_subcommand(

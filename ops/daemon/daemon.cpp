@@ -14,18 +14,20 @@
 #include "ops/base/files.h"
 #include "ops/base/log.h"
 #include "ops/base/sha256.h"
-#include "ops/base/stage.h"
+#include "ops/daemon/lease_keeper.h"
 #include "ops/daemon/options.h"
 #include "ops/daemon/restore.h"
 #include "ops/daemon/snapshot_keeper.h"
 #include "ops/daemon/status_board.h"
 #include "ops/daemon/stream_setup.h"
+#include "ops/daemon/ticker.h"
 #include "ops/daemon/training_loop.h"
 #include "ops/service/http_server.h"
 #include "ops/service/lifecycle.h"
 #include "ops/service/log_config.h"
 #include "ops/service/object_store.h"
 #include "state/object_store.h"
+#include "state/run_lease.h"
 #include "state/snapshot_store.h"
 
 namespace swavd::daemon {
@@ -90,32 +92,6 @@ Status need_descriptors() {
   return ok_status();
 }
 
-/// Runs `work` every `period` on a thread of its own until destroyed.
-class Ticker {
- public:
-  Ticker(const char* name, milliseconds period, std::function<void()> work)
-      : stage_(
-            name,
-            [this, period, work = std::move(work)](
-                const std::stop_token& stop) {
-              const std::stop_callback wake(stop, [this] {
-                const MutexLock lock(mutex_);  // else it could come too early
-                changed_.notify_all();
-              });
-              while (!stop.stop_requested()) {
-                work();
-                const MutexLock lock(mutex_);
-                (void)changed_.wait_for(
-                    mutex_, period, [&stop] { return stop.stop_requested(); });
-              }
-            }) {}
-
- private:
-  Mutex mutex_;
-  CondVar changed_;
-  Stage stage_;
-};
-
 /// The daemon while it runs: owns every part, in the order of their lives.
 class Daemon {
  public:
@@ -131,6 +107,12 @@ class Daemon {
 
  private:
   Status open();
+  /// Watches another owner of the data folder for as long as one of the
+  /// object store is watched.
+  Result<Tiers> open_tiers_when_free();
+  Status own();
+  /// False: told to end.
+  bool wait(milliseconds pause);
   Status restore();
   void show_restored(const std::vector<ingest::Position>& positions);
   Status serve();
@@ -138,6 +120,8 @@ class Daemon {
   Status train();
   [[nodiscard]] LoopOptions loop_options() const;
   [[nodiscard]] KeeperOptions keeper_options() const;
+  /// Snapshots whose upload did not end before this start.
+  [[nodiscard]] std::vector<std::string> pending() const;
   [[nodiscard]] std::unique_ptr<loader::Loader> start() const;
   [[nodiscard]] service::HttpHandlers handlers();
   [[nodiscard]] service::HttpAnswer admin(
@@ -163,12 +147,40 @@ class Daemon {
   std::unique_ptr<trainer::Trainer> trainer_;
   RunStream stream_;
   RunState run_;
-  std::uint64_t generation_ = 0;
+  state::RunRecord owned_;  ///< the run's record as it was claimed
+  std::unique_ptr<state::RunLease> lease_;
+  std::unique_ptr<LeaseKeeper> lease_keeper_;
   std::unique_ptr<SnapshotKeeper> keeper_;
 };
 
+Result<Tiers> Daemon::open_tiers_when_free() {
+  const auto begun = clock_.steady();
+  while (true) {
+    auto tiers = open_tiers(config_, registry_);
+    if (tiers.ok() || tiers.error().code != ErrorCode::kUnavailable) {
+      return tiers;
+    }
+    if (clock_.steady() - begun >= milliseconds(config_.lease.expiry_ms)) {
+      return Error{
+          ErrorCode::kFenced,
+          fmt::format(
+              "run {} has another owner: {}; stop that process (a lock cannot "
+              "be taken over)",
+              config_.run,
+              tiers.error().message)};
+    }
+    log(LogLevel::kWarning,
+        to_string(tiers.error().code),
+        "waiting for the data folder: " + tiers.error().message);
+    if (!wait(milliseconds(config_.lease.heartbeat_ms))) {
+      return Error{
+          ErrorCode::kCancelled, "told to end while waiting for the run"};
+    }
+  }
+}
+
 Status Daemon::open() {
-  auto tiers = open_tiers(config_, registry_);
+  auto tiers = open_tiers_when_free();
   if (!tiers.ok()) {
     return tiers.error();
   }
@@ -188,6 +200,60 @@ Status Daemon::open() {
   return ok_status();
 }
 
+bool Daemon::wait(milliseconds pause) {
+  control_.wait(pause);
+  const Control::Wishes wishes = control_.peek();
+  return !wishes.drain && !wishes.quit;
+}
+
+Status Daemon::own() {
+  auto floor = highest_generation(*tiers_.local, tiers_.remote.get());
+  if (!floor.ok()) {
+    return floor.error();
+  }
+  state::LeaseOptions options;
+  options.run = config_.run;
+  options.object_store = config_.object_store.url;
+  options.me = state::this_process();
+  options.expiry = milliseconds(config_.lease.expiry_ms);
+  options.look_every = milliseconds(config_.lease.heartbeat_ms);
+  options.take_over = options_.take_over;
+  lease_ = std::make_unique<state::RunLease>(
+      tiers_.local.get(), tiers_.objects.get(), clock_, options);
+  std::optional<state::Rollback> bend;
+  if (options_.new_run) {
+    bend.emplace();
+    log(LogLevel::kWarning,
+        "new_run",
+        "told to start over at step 0: the snapshots there are stay readable, "
+        "but are off the run's line");
+  }
+  manager_.extend_timeout(3 * options.expiry);
+  auto record = lease_->claim(floor.value(), bend, [this](milliseconds pause) {
+    board_->set_state(
+        service::State::kStarting,
+        "watching whether the owner of the run is alive");
+    return wait(pause);
+  });
+  if (!record.ok()) {
+    return record.error();
+  }
+  owned_ = std::move(record).value();
+  board_->set_generation(owned_.generation);
+  log(LogLevel::kInfo,
+      "run_owned",
+      fmt::format("run {} is owned by this process", config_.run),
+      {{"generation", std::to_string(owned_.generation)}});
+  lease_keeper_ = std::make_unique<LeaseKeeper>(
+      clock_,
+      registry_,
+      *board_,
+      *lease_,
+      LeaseKeeperOptions{
+          options.look_every, options.expiry, tiers_.objects != nullptr});
+  return ok_status();
+}
+
 Status Daemon::restore() {
   board_->set_state(service::State::kRestoring);
   constexpr seconds kMore{300};
@@ -196,6 +262,7 @@ Status Daemon::restore() {
   auto run = restore_run(
       *tiers_.local,
       tiers_.remote.get(),
+      owned_,
       config_.lineage_toml,
       *trainer_,
       registry_);
@@ -206,13 +273,6 @@ Status Daemon::restore() {
   registry_.set(
       Id::kRestoreDuration,
       std::chrono::duration<double>(clock_.steady() - start).count());
-  auto generation = claim_generation(
-      *tiers_.local, tiers_.objects.get(), config_.run, run_.generation);
-  if (!generation.ok()) {
-    return generation.error();
-  }
-  generation_ = generation.value();
-  board_->set_generation(generation_);
   auto stream = open_run_stream(config_, registry_);
   if (!stream.ok()) {
     return stream.error();
@@ -228,7 +288,7 @@ Status Daemon::restore() {
     log(LogLevel::kInfo,
         "restored",
         fmt::format("continuing from snapshot {}", run_.snapshot_id),
-        {{"generation", std::to_string(generation_)}});
+        {{"generation", std::to_string(owned_.generation)}});
   }
   return ok_status();
 }
@@ -267,6 +327,7 @@ service::HttpHandlers Daemon::handlers() {
 }
 
 void Daemon::refresh_gauges() {
+  board_->refresh_gauges();
   for (const auto level :
        {LogLevel::kDebug,
         LogLevel::kInfo,
@@ -352,13 +413,39 @@ LoopOptions Daemon::loop_options() const {
   options.max_skipped_steps = config_.optimizer.max_skipped_steps;
   options.embedding_dim = config_.model.head_out;
   options.run = config_.run;
-  options.generation = generation_;
+  options.generation = owned_.generation;
   options.stream_id = stream_.id;
   options.order = config_.loader.order;
   options.lineage_toml = config_.lineage_toml;
   options.config_sha256 = sha256_hex(as_bytes(config_.lineage_toml));
   options.stop_after_images = options_.stop_after_images;
   return options;
+}
+
+std::vector<std::string> Daemon::pending() const {
+  if (tiers_.remote == nullptr) {
+    return {};
+  }
+  auto ids = pending_uploads(
+      *tiers_.local,
+      *tiers_.remote,
+      config_.object_store.every,
+      config_.object_store.max_pending);
+  if (!ids.ok()) {
+    log(LogLevel::kWarning,
+        to_string(ids.error().code),
+        "what waited for its upload before the restart is not uploaded: " +
+            ids.error().message);
+    return {};
+  }
+  if (!ids.value().empty()) {
+    log(LogLevel::kInfo,
+        "uploads_resumed",
+        fmt::format(
+            "{} snapshots waited for their upload before the restart",
+            ids.value().size()));
+  }
+  return std::move(ids).value();
 }
 
 KeeperOptions Daemon::keeper_options() const {
@@ -368,8 +455,11 @@ KeeperOptions Daemon::keeper_options() const {
   options.local_folder = local_folder(config_);
   options.upload_every = config_.object_store.every;
   options.remote_retention = remote_retention_options(config_);
+  options.max_pending = config_.object_store.max_pending;
+  options.pending = pending();
   options.next_commit = run_.commit + 1;
   options.parent = run_.snapshot_id;
+  options.may_commit = [this] { return lease_keeper_->confirm(); };
   return options;
 }
 
@@ -464,6 +554,7 @@ Status Daemon::train() {
             {snapshot.id, snapshot.step, snapshot.created_ms},
             snapshot.positions);
         stream_.source->publish_progress(snapshot.positions);
+        lease_keeper_->committed(snapshot.id, snapshot.commit);
       });
   const auto lag = watch_lag();
   std::unique_ptr<Ticker> ticker;
@@ -483,6 +574,7 @@ Status Daemon::train() {
        *loader,
        *trainer_,
        *keeper_,
+       *lease_keeper_,
        stream_.dead_letters.get(),
        [this] { return reload(); },
        {}},
@@ -497,11 +589,13 @@ Status Daemon::train() {
 Status Daemon::run() {
   SWAVD_RETURN_IF_ERROR(open());
   SWAVD_RETURN_IF_ERROR(serve());
+  SWAVD_RETURN_IF_ERROR(own());
   SWAVD_RETURN_IF_ERROR(restore());
   if (options_.before_training) {
     SWAVD_RETURN_IF_ERROR(options_.before_training(*trainer_));
   }
   SWAVD_RETURN_IF_ERROR(train());
+  lease_keeper_->release();
   if (options_.on_drained) {
     options_.on_drained(board_->last_snapshot().id);
   }
@@ -509,6 +603,16 @@ Status Daemon::run() {
     SWAVD_RETURN_IF_ERROR(options_.after_training(*trainer_));
   }
   return ok_status();
+}
+
+/// A core file would hold every secret the process has read. The hard limit
+/// stays: `prlimit --core` allows one while somebody looks for a bug.
+void leave_no_core() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_CORE, &limit) == 0) {
+    limit.rlim_cur = 0;
+    (void)::setrlimit(RLIMIT_CORE, &limit);
+  }
 }
 
 }  // namespace
@@ -535,6 +639,7 @@ Status run_daemon(
   }
   std::unique_ptr<service::Signals> signals;
   if (options.handle_signals) {
+    leave_no_core();
     signals = std::make_unique<service::Signals>(
         [&control](service::Request request) {
           switch (request) {
@@ -554,6 +659,10 @@ Status run_daemon(
   }
   Daemon daemon(config, options, control);
   const Status status = daemon.run();
+  const bool told = control.peek().drain || control.peek().quit;
+  if (!status.ok() && status.error().code == ErrorCode::kCancelled && told) {
+    return ok_status();  // it owned nothing yet that could be left half done
+  }
   if (!status.ok()) {
     log(LogLevel::kError,
         to_string(status.error().code),

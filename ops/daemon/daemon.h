@@ -39,6 +39,10 @@ struct Progress {
 struct DaemonOptions {
   /// Drains after so many images trained by this process; 0: never.
   std::uint64_t stop_after_images = 0;
+  /// Takes the run from an owner that may be alive; it is fenced then.
+  bool take_over = false;
+  /// Starts over at step 0: the snapshots there are leave the run's line.
+  bool new_run = false;
   /// Handles SIGTERM, SIGINT and SIGHUP; off inside tests and the demo, which
   /// own the signals themselves.
   bool handle_signals = true;

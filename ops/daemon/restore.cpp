@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 #include "ingest/position_json.h"
 #include "ops/base/log.h"
@@ -91,14 +90,17 @@ Status check_lineage(
       ErrorCode::kConfig,
       fmt::format(
           "this run's snapshots were made with other values of: {}; restore "
-          "those values, or start another lineage with a new `run` name",
+          "those values, start another lineage with a new `run` name, or "
+          "start this one over with --new-run",
           fmt::join(changed, ", "))};
 }
 
 Result<RunState> adopt(
     state::SnapshotReader& reader,
+    const std::string& lineage_toml,
     trainer::Trainer& trainer) {
   const state::Manifest& manifest = reader.manifest();
+  SWAVD_RETURN_IF_ERROR(check_lineage(manifest, lineage_toml));
   auto positions = ingest::positions_from_json(manifest.positions_json);
   if (!positions.ok()) {
     return positions.error();
@@ -125,8 +127,6 @@ Result<RunState> adopt(
   run.snapshot_id = reader.id();
   run.step = manifest.step;
   run.created_ms = manifest.created_ms;
-  run.commit = manifest.commit;
-  run.generation = manifest.generation;
   return run;
 }
 
@@ -140,65 +140,101 @@ Result<std::unique_ptr<state::SnapshotReader>> open_verified(
   return reader;
 }
 
-/// The generation number in the object store, with its etag; 0 when absent.
-struct RemoteGeneration {
-  std::uint64_t number = 0;
-  std::string etag;
-};
-
-std::string generation_key(const std::string& run) {
-  return run + "/generation.json";
+/// The candidates that are on the line of `record`.
+std::vector<const Candidate*> on_the_line(
+    const std::vector<Candidate>& candidates,
+    const state::RunRecord& record) {
+  std::vector<const Candidate*> found;
+  for (const Candidate& candidate : candidates) {
+    if (state::on_line(
+            record.rollbacks,
+            candidate.info.generation,
+            candidate.info.commit)) {
+      found.push_back(&candidate);
+    }
+  }
+  return found;
 }
 
-Result<RemoteGeneration> remote_generation(
-    state::ObjectStore& objects,
-    const std::string& run) {
-  std::string text;
-  auto info = objects.get(generation_key(run), [&text](Bytes piece) {
-    text.append(as_text(piece));
-    return ok_status();
-  });
-  if (!info.ok()) {
-    if (info.error().code == ErrorCode::kNotFound) {
-      return RemoteGeneration{};
+/// Counts and logs what it passes over; nullptr when nothing verifies.
+std::unique_ptr<state::SnapshotReader> first_that_verifies(
+    const std::vector<const Candidate*>& line,
+    metrics::Registry& registry) {
+  for (const Candidate* candidate : line) {
+    auto reader = open_verified(*candidate);
+    if (reader.ok()) {
+      return std::move(reader).value();
     }
-    return info.error();
+    const Error& error = reader.error();
+    registry.add(Id::kRestoreSkipped, 1, {to_string(error.code)});
+    log(LogLevel::kError,
+        to_string(error.code),
+        fmt::format(
+            "passing over snapshot {}: {}", candidate->info.id, error.message));
   }
-  const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_object() || !json.contains("generation") ||
-      !json["generation"].is_number_unsigned()) {
+  return nullptr;
+}
+
+/// What to say, and to do, when nothing could be restored.
+Result<RunState> nothing_restored(
+    std::size_t listed,
+    const state::RunRecord& record) {
+  constexpr const char* kNewRun =
+      "to start over at step 0 all the same: `swavd run --new-run`, once";
+  if (listed > 0) {
     return Error{
         ErrorCode::kCorruption,
-        generation_key(run) + " in the object store is not a generation"};
+        fmt::format(
+            "{} snapshots are listed and none of them verifies; not starting "
+            "over. See `swavctl snapshots verify`; {}",
+            listed,
+            kNewRun)};
   }
-  return RemoteGeneration{
-      json["generation"].get<std::uint64_t>(), info.value().etag};
+  if (record.newest_commit > 0) {
+    return Error{
+        ErrorCode::kConfig,
+        fmt::format(
+            "this run has committed snapshot {}, and there is none in the data "
+            "folder or the object store; bring one of them back, or, {}",
+            record.newest_id,
+            kNewRun)};
+  }
+  log(LogLevel::kInfo, "new_run", "no snapshot anywhere: starting at step 0");
+  return RunState{};
 }
 
-Status write_remote_generation(
-    state::ObjectStore& objects,
-    const std::string& run,
-    const RemoteGeneration& before,
-    std::uint64_t number) {
-  const nlohmann::ordered_json json = {{"generation", number}};
-  const state::PutCondition condition =
-      before.number == 0
-          ? state::PutCondition{state::PutCondition::Kind::kAbsent, ""}
-          : state::PutCondition{
-                state::PutCondition::Kind::kMatches, before.etag};
-  auto put =
-      state::put_text(objects, generation_key(run), json.dump(), condition);
-  if (!put.ok()) {
-    return put.error().with_context("claim generation of run " + run);
+/// A snapshot that only a lost disk had is trained anew from here.
+void tell_what_is_lost(const RunState& run, const state::RunRecord& record) {
+  if (!run.snapshot_id.empty() && record.newest_commit > 0 &&
+      record.newest_id != run.snapshot_id) {
+    log(LogLevel::kWarning,
+        "newest_missing",
+        fmt::format(
+            "the run has committed {}, which is not to be had: what follows "
+            "{} is trained again",
+            record.newest_id,
+            run.snapshot_id));
   }
-  return ok_status();
 }
 
 }  // namespace
 
+Result<std::uint64_t> highest_generation(
+    state::SnapshotStore& local,
+    state::RemoteRun* remote) {
+  const auto candidates = candidates_of(local, remote);
+  if (!candidates.ok()) {
+    return candidates.error();
+  }
+  return candidates.value().empty()
+             ? 0
+             : candidates.value().front().info.generation;
+}
+
 Result<RunState> restore_run(
     state::SnapshotStore& local,
     state::RemoteRun* remote,
+    const state::RunRecord& record,
     const std::string& lineage_toml,
     trainer::Trainer& trainer,
     metrics::Registry& registry) {
@@ -206,68 +242,57 @@ Result<RunState> restore_run(
   if (!candidates.ok()) {
     return candidates.error();
   }
-  for (const Candidate& candidate : candidates.value()) {
-    auto reader = open_verified(candidate);
-    if (!reader.ok()) {
-      const Error& error = reader.error();
-      registry.add(Id::kRestoreSkipped, 1, {to_string(error.code)});
-      log(LogLevel::kError,
-          to_string(error.code),
-          fmt::format(
-              "passing over snapshot {}: {}",
-              candidate.info.id,
-              error.message));
-      continue;
+  const auto line = on_the_line(candidates.value(), record);
+  const auto reader = first_that_verifies(line, registry);
+  auto run = reader ? adopt(*reader, lineage_toml, trainer)
+                    : nothing_restored(line.size(), record);
+  if (run.ok()) {
+    // A number once used is never used again, whatever became of it.
+    run.value().commit = record.newest_commit;
+    for (const Candidate& other : candidates.value()) {
+      run.value().commit = std::max(run.value().commit, other.info.commit);
     }
-    SWAVD_RETURN_IF_ERROR(
-        check_lineage(reader.value()->manifest(), lineage_toml));
-    auto run = adopt(*reader.value(), trainer);
-    if (run.ok()) {
-      // A number once used is never used again, whatever became of it.
-      for (const Candidate& other : candidates.value()) {
-        run.value().commit = std::max(run.value().commit, other.info.commit);
-      }
-    }
-    return run;
+    tell_what_is_lost(run.value(), record);
   }
-  if (!candidates.value().empty()) {
-    return Error{
-        ErrorCode::kCorruption,
-        fmt::format(
-            "{} snapshots are listed and none of them verifies; not starting "
-            "over. See `swavctl snapshots verify`, or choose a new `run` name",
-            candidates.value().size())};
-  }
-  log(LogLevel::kInfo, "new_run", "no snapshot anywhere: starting at step 0");
-  return RunState{};
+  return run;
 }
 
-Result<std::uint64_t> claim_generation(
-    state::SnapshotStore& local,
-    state::ObjectStore* objects,
-    const std::string& run,
-    std::uint64_t snapshot_generation) {
-  auto known = local.read_number("generation");
-  if (!known.ok() && known.error().code != ErrorCode::kNotFound) {
-    return known.error();
+Result<std::vector<std::string>> pending_uploads(
+    state::SnapshotCatalog& local,
+    state::SnapshotCatalog& remote,
+    std::int64_t every,
+    std::int64_t most) {
+  const auto here = local.list();
+  if (!here.ok()) {
+    return here.error();
   }
-  std::uint64_t newest =
-      std::max(known.ok() ? known.value() : 0, snapshot_generation);
-  RemoteGeneration remote;
-  if (objects != nullptr) {
-    auto found = remote_generation(*objects, run);
-    if (!found.ok()) {
-      return found.error();
+  const auto there = remote.list();
+  if (!there.ok()) {
+    return there.error();
+  }
+  const auto order = [](const state::SnapshotInfo& info) {
+    return std::make_tuple(info.generation, info.commit);
+  };
+  // Any remote one, on the line or not: an older generation's entry behind a
+  // younger one's would be refused.
+  auto newest = std::make_tuple(std::uint64_t{0}, std::uint64_t{0});
+  for (const state::SnapshotInfo& info : there.value()) {
+    newest = std::max(newest, order(info));
+  }
+  std::vector<std::string> pending;
+  for (const state::SnapshotInfo& info : here.value()) {
+    if (!info.off_line && info.verdict != state::kUnreadable &&
+        order(info) > newest &&
+        info.commit % static_cast<std::uint64_t>(every) == 0) {
+      pending.push_back(info.id);
     }
-    remote = found.value();
-    newest = std::max(newest, remote.number);
   }
-  const std::uint64_t mine = newest + 1;
-  if (objects != nullptr) {
-    SWAVD_RETURN_IF_ERROR(write_remote_generation(*objects, run, remote, mine));
+  const auto bound = static_cast<std::size_t>(most);
+  if (pending.size() > bound) {
+    pending.erase(
+        pending.begin(), pending.end() - static_cast<std::ptrdiff_t>(bound));
   }
-  SWAVD_RETURN_IF_ERROR(local.write_number("generation", mine));
-  return mine;
+  return pending;
 }
 
 }  // namespace swavd::daemon

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "ingest/position.h"
 #include "metrics/registry.h"
@@ -12,6 +13,7 @@
 #include "scheduler/health.h"
 #include "scheduler/learning_rate.h"
 #include "state/object_store.h"
+#include "state/run_record.h"
 #include "state/snapshot_store.h"
 #include "trainer/trainer.h"
 
@@ -27,30 +29,38 @@ struct RunState {
   std::uint64_t step = 0;
   std::int64_t created_ms = 0;
   std::uint64_t commit = 0;  ///< the highest number in either tier
-  std::uint64_t generation = 0;
 };
 
-/// Restores `trainer` from the newest snapshot of either tier that verifies,
-/// by (generation, commit). Counts and logs what it passes over and why. No
-/// snapshot anywhere: a new run at step 0. `remote` may be nullptr.
-/// Errors: kUnavailable (the object store does not answer and nothing local
-/// is there: never step 0 by accident), kConfig naming the lineage keys that
-/// changed, kCorruption (snapshots exist and none verifies), kInvalidArgument.
+/// The highest generation of any snapshot in either tier, 0 when there is
+/// none. `remote` may be nullptr. Errors: kUnavailable (the object store does
+/// not answer and nothing local is there: never step 0 by accident).
+[[nodiscard]] Result<std::uint64_t> highest_generation(
+    state::SnapshotStore& local,
+    state::RemoteRun* remote);
+
+/// Restores `trainer` from the newest snapshot of either tier that verifies
+/// and is on the line of `record`, by (generation, commit). Counts and logs
+/// what it passes over and why. No snapshot anywhere: a new run at step 0.
+/// `remote` may be nullptr.
+/// Errors: as `highest_generation`; kConfig naming the lineage keys that
+/// changed, or a run whose snapshots are all gone; kCorruption (snapshots exist
+/// and none verifies), kInvalidArgument.
 [[nodiscard]] Result<RunState> restore_run(
     state::SnapshotStore& local,
     state::RemoteRun* remote,
+    const state::RunRecord& record,
     const std::string& lineage_toml,
     trainer::Trainer& trainer,
     metrics::Registry& registry);
 
-/// Takes the next generation of the run: one above what either tier and the
-/// snapshot know, written (synced) to both before the first step. `objects`
-/// may be nullptr. Errors: kFenced (another daemon took it first), kIo,
-/// kUnavailable.
-[[nodiscard]] Result<std::uint64_t> claim_generation(
-    state::SnapshotStore& local,
-    state::ObjectStore* objects,
-    const std::string& run,
-    std::uint64_t snapshot_generation);
+/// Ids of local snapshots on the run's line that are newer than the newest
+/// remote one and that a keeper which uploads every `every`-th commit would
+/// upload, oldest first, at most the newest `most`. Errors: those of the
+/// tiers.
+[[nodiscard]] Result<std::vector<std::string>> pending_uploads(
+    state::SnapshotCatalog& local,
+    state::SnapshotCatalog& remote,
+    std::int64_t every,
+    std::int64_t most);
 
 }  // namespace swavd::daemon

@@ -1,6 +1,8 @@
 #include "ops/daemon/snapshot_keeper.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -13,7 +15,6 @@ namespace {
 using metrics::Id;
 using std::chrono::milliseconds;
 
-constexpr std::size_t kUploadQueue = 64;
 constexpr milliseconds kDeadLetterTimeout{30'000};
 constexpr milliseconds kUploadRetryFirst{1'000};
 constexpr milliseconds kUploadRetryCap{60'000};
@@ -47,6 +48,23 @@ scheduler::Retained retained(const state::SnapshotInfo& info) {
       info.verdict == state::kHealthy};
 }
 
+/// What retention lets go. What a rollback left has a retention of its own:
+/// it must not push the start of the line it made room for off the disk.
+std::vector<std::string> superfluous(
+    const scheduler::RetentionOptions& options,
+    const std::vector<state::SnapshotInfo>& list,
+    const std::set<std::string>& protect) {
+  std::vector<scheduler::Retained> line;
+  std::vector<scheduler::Retained> left;
+  for (const state::SnapshotInfo& info : list) {
+    (info.off_line ? left : line).push_back(retained(info));
+  }
+  auto drop = to_drop(options, std::move(line), protect);
+  const auto more = to_drop(options, std::move(left), protect);
+  drop.insert(drop.end(), more.begin(), more.end());
+  return drop;
+}
+
 }  // namespace
 
 SnapshotKeeper::SnapshotKeeper(
@@ -64,7 +82,7 @@ SnapshotKeeper::SnapshotKeeper(
       remote_(remote),
       options_(std::move(options)),
       on_durable_(std::move(on_durable)),
-      uploads_(kUploadQueue),
+      pending_(options_.pending.begin(), options_.pending.end()),
       retention_(options_.retention),
       remote_retention_(options_.remote_retention),
       committer_(
@@ -78,7 +96,6 @@ SnapshotKeeper::~SnapshotKeeper() {
   jobs_.close();
   committer_.join();
   uploader_.request_stop();
-  uploads_.close();
   uploader_.join();
 }
 
@@ -157,6 +174,11 @@ void SnapshotKeeper::commit(SnapshotJob job) {
       return;  // the position must not pass records that nobody has
     }
   }
+  if (const auto allowed = options_.may_commit(); !allowed.ok()) {
+    failed("local", allowed.error());
+    set_fatal(allowed.error());
+    return;
+  }
   job.manifest.commit = options_.next_commit;
   job.manifest.parent = options_.parent;
   const auto committed = store_.commit(job.manifest, job.state);
@@ -184,21 +206,15 @@ void SnapshotKeeper::commit(SnapshotJob job) {
       fmt::format("snapshot {} is durable", id),
       {{"step", std::to_string(job.state.step)}});
   on_durable_(
-      {id, job.state.step, job.manifest.created_ms, std::move(job.positions)});
+      {id,
+       job.manifest.commit,
+       job.state.step,
+       job.manifest.created_ms,
+       std::move(job.positions)});
   if (remote_ != nullptr &&
       job.manifest.commit % static_cast<std::uint64_t>(options_.upload_every) ==
           0) {
-    std::string pending = id;
-    const MutexLock lock(mutex_);
-    if (uploads_.try_push(pending)) {
-      pending_.insert(id);
-      registry_.set(Id::kUploadsPending, static_cast<double>(pending_.size()));
-    } else {
-      registry_.add(Id::kSnapshotFailures, 1, {"object", "queue_full"});
-      log(LogLevel::kWarning,
-          "queue_full",
-          fmt::format("snapshot {} is not uploaded: too many wait", id));
-    }
+    want_upload(id);
   }
   apply_retention();
 }
@@ -209,14 +225,12 @@ void SnapshotKeeper::apply_retention() {
     failed("local", list.error().with_context("retention"));
     return;
   }
-  std::vector<scheduler::Retained> all;
-  std::uint64_t newest_bytes = 0;
-  for (const state::SnapshotInfo& info : list.value()) {
-    all.push_back(retained(info));
-    newest_bytes = info.bytes;
+  if (!list.value().empty()) {
+    registry_.set(
+        Id::kSnapshotBytes,
+        static_cast<double>(list.value().back().bytes),
+        {"local"});
   }
-  registry_.set(
-      Id::kSnapshotBytes, static_cast<double>(newest_bytes), {"local"});
   auto pins = store_.pinned();
   if (!pins.ok()) {
     failed("local", pins.error().with_context("retention"));
@@ -230,7 +244,7 @@ void SnapshotKeeper::apply_retention() {
     retention = retention_;
   }
   std::size_t dropped = 0;
-  for (const std::string& id : to_drop(retention, all, protect)) {
+  for (const std::string& id : superfluous(retention, list.value(), protect)) {
     const auto drop = store_.drop(id);
     if (pinned_meanwhile(drop)) {
       continue;
@@ -243,39 +257,94 @@ void SnapshotKeeper::apply_retention() {
   }
   registry_.set(
       Id::kSnapshotRetained,
-      static_cast<double>(all.size() - dropped),
+      static_cast<double>(list.value().size() - dropped),
       {"local"});
 }
 
+void SnapshotKeeper::want_upload(const std::string& id) {
+  std::string superseded;
+  {
+    const MutexLock lock(mutex_);
+    pending_.push_back(id);
+    const auto bound = static_cast<std::size_t>(options_.max_pending);
+    if (pending_.size() > bound) {
+      const auto oldest = pending_.begin() + (uploading_ ? 1 : 0);
+      superseded = *oldest;
+      pending_.erase(oldest);
+    }
+    registry_.set(Id::kUploadsPending, static_cast<double>(pending_.size()));
+  }
+  upload_wanted_.notify_all();
+  if (!superseded.empty()) {
+    registry_.add(Id::kSnapshotFailures, 1, {"object", "superseded"});
+    log(LogLevel::kWarning,
+        "superseded",
+        fmt::format(
+            "snapshot {} is not uploaded: {} newer ones wait",
+            superseded,
+            options_.max_pending));
+  }
+}
+
+std::optional<std::string> SnapshotKeeper::next_upload(
+    const std::stop_token& stop) {
+  const MutexLock lock(mutex_);
+  const bool there =
+      upload_wanted_.wait(mutex_, stop, [this]() SWAVD_REQUIRES(mutex_) {
+        return !pending_.empty();
+      });
+  if (!there || stop.stop_requested()) {
+    return std::nullopt;
+  }
+  uploading_ = true;
+  return pending_.front();
+}
+
+void SnapshotKeeper::upload_ended(
+    const std::string& id,
+    const Status& outcome) {
+  // Of a snapshot that is gone or damaged here nothing better comes.
+  const bool hopeless =
+      !outcome.ok() && (outcome.error().code == ErrorCode::kFenced ||
+                        outcome.error().code == ErrorCode::kNotFound ||
+                        outcome.error().code == ErrorCode::kCorruption);
+  if (!outcome.ok()) {
+    failed("object", outcome.error().with_context("upload " + id));
+    if (outcome.error().code == ErrorCode::kFenced) {
+      set_fatal(outcome.error());
+    }
+  }
+  {
+    const MutexLock lock(mutex_);
+    uploading_ = false;
+    if (outcome.ok() || hopeless) {
+      pending_.pop_front();
+    }
+    registry_.set(Id::kUploadsPending, static_cast<double>(pending_.size()));
+  }
+  changed_.notify_all();
+}
+
 void SnapshotKeeper::upload_loop(const std::stop_token& stop) {
-  while (auto id = uploads_.pop()) {
-    milliseconds pause = kUploadRetryFirst;
-    while (!stop.stop_requested()) {
-      const auto uploaded = upload(*id);
-      if (uploaded.ok()) {
-        break;
-      }
-      failed("object", uploaded.error().with_context("upload " + *id));
-      if (uploaded.error().code == ErrorCode::kFenced) {
-        set_fatal(uploaded.error());
-        break;
-      }
-      // Wakes early when the keeper goes away.
-      const MutexLock lock(mutex_);
-      std::condition_variable_any retry;
-      (void)retry.wait_for(mutex_, stop, pause, [] { return false; });
-      pause = std::min(2 * pause, kUploadRetryCap);
+  milliseconds pause = kUploadRetryFirst;
+  while (const auto id = next_upload(stop)) {
+    const Status uploaded = upload(*id);
+    upload_ended(*id, uploaded);
+    if (uploaded.ok() || fatal()) {
+      pause = kUploadRetryFirst;
+      continue;
     }
-    {
-      const MutexLock lock(mutex_);
-      pending_.erase(*id);
-      registry_.set(Id::kUploadsPending, static_cast<double>(pending_.size()));
-    }
-    changed_.notify_all();
+    // Wakes early when the keeper goes away. Meanwhile a newer snapshot may
+    // take this one's place.
+    const MutexLock lock(mutex_);
+    std::condition_variable_any retry;
+    (void)retry.wait_for(mutex_, stop, pause, [] { return false; });
+    pause = std::min(2 * pause, kUploadRetryCap);
   }
 }
 
 Status SnapshotKeeper::upload(const std::string& id) {
+  SWAVD_RETURN_IF_ERROR(options_.may_commit());
   registry_.add(Id::kSnapshotAttempts, 1, {"object"});
   const auto start = clock_.steady();
   auto catalog = state::open_local_catalog(options_.local_folder);
@@ -310,7 +379,7 @@ void SnapshotKeeper::sweep_remote(std::uint64_t generation) {
   std::set<std::string> pending;
   {
     const MutexLock lock(mutex_);
-    pending = pending_;
+    pending.insert(pending_.begin(), pending_.end());
   }
   const auto swept = remote_->sweep(generation, pending);
   if (!swept.ok()) {
@@ -328,10 +397,6 @@ void SnapshotKeeper::drop_remote() {
     failed("object", list.error().with_context("retention"));
     return;
   }
-  std::vector<scheduler::Retained> all;
-  for (const state::SnapshotInfo& info : list.value()) {
-    all.push_back(retained(info));
-  }
   scheduler::RetentionOptions keep;
   {
     const MutexLock lock(mutex_);
@@ -343,8 +408,8 @@ void SnapshotKeeper::drop_remote() {
     return;
   }
   std::size_t dropped = 0;
-  for (const std::string& id :
-       to_drop(keep, all, {pins.value().begin(), pins.value().end()})) {
+  for (const std::string& id : superfluous(
+           keep, list.value(), {pins.value().begin(), pins.value().end()})) {
     const auto drop = remote_->drop(id);
     if (pinned_meanwhile(drop)) {
       continue;
@@ -357,7 +422,7 @@ void SnapshotKeeper::drop_remote() {
   }
   registry_.set(
       Id::kSnapshotRetained,
-      static_cast<double>(all.size() - dropped),
+      static_cast<double>(list.value().size() - dropped),
       {"object"});
 }
 

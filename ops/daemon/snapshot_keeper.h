@@ -1,10 +1,11 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,7 @@ struct SnapshotJob {
 /// A snapshot that is durable now.
 struct DurableSnapshot {
   std::string id;
+  std::uint64_t commit = 0;
   std::uint64_t step = 0;
   std::int64_t created_ms = 0;
   std::vector<ingest::Position> positions;
@@ -43,8 +45,15 @@ struct KeeperOptions {
   std::string local_folder;       ///< read by the uploader
   std::int64_t upload_every = 1;  ///< commits
   scheduler::RetentionOptions remote_retention;
+  /// Snapshots that wait for their upload, at least 2. One more takes the
+  /// place of the oldest: the newest counts, and the disk is bounded.
+  std::int64_t max_pending = 8;
+  /// Ids that wait from the start, oldest first.
+  std::vector<std::string> pending;
   std::uint64_t next_commit = 1;
   std::string parent;  ///< id of the snapshot the run continues from
+  /// Asked before each commit and upload; an error ends the process.
+  std::function<Status()> may_commit = [] { return ok_status(); };
 };
 
 /// Writes snapshots on one thread and uploads them on another, so that the
@@ -90,6 +99,12 @@ class SnapshotKeeper {
  private:
   void commit_loop();
   void upload_loop(const std::stop_token& stop);
+  /// The oldest that waits, once there is one; nullopt: told to stop. It
+  /// cannot be superseded until `upload_ended`.
+  [[nodiscard]] std::optional<std::string> next_upload(
+      const std::stop_token& stop);
+  void upload_ended(const std::string& id, const Status& outcome);
+  void want_upload(const std::string& id);
   void commit(SnapshotJob job);
   void failed(const char* tier, const Error& error);
   void apply_retention();
@@ -108,11 +123,13 @@ class SnapshotKeeper {
   const std::function<void(const DurableSnapshot&)> on_durable_;
 
   BoundedQueue<SnapshotJob> jobs_{1};
-  BoundedQueue<std::string> uploads_;
   mutable Mutex mutex_;
   CondVar changed_;
   bool busy_ SWAVD_GUARDED_BY(mutex_) = false;
-  std::set<std::string> pending_ SWAVD_GUARDED_BY(mutex_);
+  /// Oldest first; in front of the others the one under way, if `uploading_`.
+  std::deque<std::string> pending_ SWAVD_GUARDED_BY(mutex_);
+  bool uploading_ SWAVD_GUARDED_BY(mutex_) = false;
+  std::condition_variable_any upload_wanted_;
   std::optional<Error> fatal_ SWAVD_GUARDED_BY(mutex_);
   scheduler::RetentionOptions retention_ SWAVD_GUARDED_BY(mutex_);
   scheduler::RetentionOptions remote_retention_ SWAVD_GUARDED_BY(mutex_);

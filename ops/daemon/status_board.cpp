@@ -60,6 +60,28 @@ service::State StatusBoard::state() const {
 void StatusBoard::set_generation(std::uint64_t generation) {
   const MutexLock lock(mutex_);
   generation_ = generation;
+  registry_.set(Id::kRunGeneration, static_cast<double>(generation));
+}
+
+void StatusBoard::set_lease(const LeaseFigures& lease) {
+  const MutexLock lock(mutex_);
+  lease_ = lease;
+}
+
+LeaseState StatusBoard::lease_state() const {
+  const bool overdue = lease_.state == LeaseState::kHeld &&
+                       clock_.steady() - lease_.renewed > lease_.expiry;
+  return overdue ? LeaseState::kOverdue : lease_.state;
+}
+
+void StatusBoard::refresh_gauges() const {
+  const MutexLock lock(mutex_);
+  const LeaseState state = lease_state();
+  for (int i = 0; i < kLeaseStates; ++i) {
+    const auto other = static_cast<LeaseState>(i);
+    registry_.set(
+        Id::kLeaseState, other == state ? 1.0 : 0.0, {to_string(other)});
+  }
 }
 
 void StatusBoard::remember_loss(const StepFigures& figures) {
@@ -211,6 +233,14 @@ std::string StatusBoard::json() const {
   json["state"] = service::to_string(state_);
   json["why"] = why_;
   json["generation"] = generation_;
+  json["lease"] = {
+      {"state", to_string(lease_state())}, {"owner", lease_.owner}};
+  if (lease_.state == LeaseState::kHeld) {
+    const std::chrono::duration<double> age = clock_.steady() - lease_.renewed;
+    const std::chrono::duration<double> expiry = lease_.expiry;
+    json["lease"]["renewed_seconds_ago"] = age.count();
+    json["lease"]["expiry_seconds"] = expiry.count();
+  }
   json["step"] = figures_.step;
   json["images"] = figures_.images;
   json["images_per_second"] = rate();

@@ -12,6 +12,7 @@
 #include "metrics/registry.h"
 #include "ops/base/clock.h"
 #include "ops/base/mutex.h"
+#include "ops/daemon/lease_figures.h"
 #include "ops/service/lifecycle.h"
 #include "scheduler/health.h"
 
@@ -50,6 +51,7 @@ class StatusBoard {
   void set_state(service::State state, const std::string& why = "");
   [[nodiscard]] service::State state() const;
   void set_generation(std::uint64_t generation);
+  void set_lease(const LeaseFigures& lease);
 
   /// Where the run continues: shown until the first step of this process.
   void restored(const StepFigures& figures);
@@ -67,6 +69,9 @@ class StatusBoard {
   /// Images per second over the last half minute, 0 before two steps.
   [[nodiscard]] double images_per_second() const;
 
+  /// Sets the metrics that change while nothing happens.
+  void refresh_gauges() const;
+
   /// The body of /status.
   [[nodiscard]] std::string json() const;
 
@@ -78,6 +83,8 @@ class StatusBoard {
     std::int64_t trained_ms = -1;
   };
 
+  /// A lease that is held and old is overdue.
+  [[nodiscard]] LeaseState lease_state() const SWAVD_REQUIRES(mutex_);
   [[nodiscard]] double rate() const SWAVD_REQUIRES(mutex_);
   void show_lag(std::int32_t number, const Partition& partition)
       SWAVD_REQUIRES(mutex_);
@@ -94,6 +101,7 @@ class StatusBoard {
   service::State state_ SWAVD_GUARDED_BY(mutex_) = service::State::kStarting;
   std::string why_ SWAVD_GUARDED_BY(mutex_);
   std::uint64_t generation_ SWAVD_GUARDED_BY(mutex_) = 0;
+  LeaseFigures lease_ SWAVD_GUARDED_BY(mutex_);
   StepFigures figures_ SWAVD_GUARDED_BY(mutex_);
   SnapshotFigures snapshot_ SWAVD_GUARDED_BY(mutex_);
   std::map<std::string, std::uint64_t> rejected_ SWAVD_GUARDED_BY(mutex_);

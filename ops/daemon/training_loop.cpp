@@ -85,6 +85,9 @@ Status TrainingLoop::run() {
     if (const auto fatal = parts_.keeper.fatal()) {
       return *fatal;
     }
+    if (const auto lost = parts_.lease.lost()) {
+      return *lost;
+    }
     const Control::Wishes wishes = parts_.control.take();
     if (wishes.quit) {
       return Error{ErrorCode::kRestart, "told to quit before the drain ended"};

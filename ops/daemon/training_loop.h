@@ -10,6 +10,7 @@
 #include "metrics/registry.h"
 #include "ops/base/clock.h"
 #include "ops/daemon/control.h"
+#include "ops/daemon/lease_keeper.h"
 #include "ops/daemon/restore.h"
 #include "ops/daemon/snapshot_keeper.h"
 #include "ops/daemon/status_board.h"
@@ -47,6 +48,7 @@ struct LoopParts {
   loader::Loader& loader;
   trainer::Trainer& trainer;
   SnapshotKeeper& keeper;
+  LeaseKeeper& lease;
   ingest::Sink* dead_letters;  ///< nullptr: off
   /// Reads the configuration anew (SIGHUP): gives the reloadable part.
   std::function<std::optional<scheduler::CadenceOptions>()> reload;
@@ -63,7 +65,8 @@ class TrainingLoop {
 
   /// Runs until drained or told to quit. Drained: the last step is in a
   /// durable snapshot. Errors: those of the loader that end it, kRestart (the
-  /// drain could not be completed), a fatal error of the snapshot keeper.
+  /// drain could not be completed), a fatal error of the snapshot keeper,
+  /// kFenced.
   [[nodiscard]] Status run();
 
  private:

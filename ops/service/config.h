@@ -131,6 +131,13 @@ struct ObjectStoreConfig {
   std::string profile;
   std::string ca_file;
   std::uint64_t upload_bytes_per_second = 0;  ///< 0: no limit
+  std::int64_t max_pending = 8;  ///< waiting for their upload
+};
+
+/// How two daemons that want the same run are kept apart.
+struct LeaseConfig {
+  std::uint64_t heartbeat_ms = 10'000;
+  std::uint64_t expiry_ms = 60'000;
 };
 
 struct HttpConfig {
@@ -179,6 +186,7 @@ struct Config {
   PrecisionConfig precision;
   SnapshotConfig snapshot;
   ObjectStoreConfig object_store;
+  LeaseConfig lease;
   HttpConfig http;
   MetricsConfig metrics;
   AdminConfig admin;

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "state/run_record.h"
+
 namespace swavd::state {
 
 SnapshotInfo info_of(const Manifest& manifest, std::string_view text) {
@@ -36,6 +38,23 @@ void sort_lineage(std::vector<SnapshotInfo>& list) {
   std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) {
     return std::tie(a.generation, a.commit) < std::tie(b.generation, b.commit);
   });
+}
+
+Status mark_off_line(
+    std::vector<SnapshotInfo>& list,
+    std::string_view run_record) {
+  if (run_record.empty()) {
+    return ok_status();
+  }
+  const auto record = parse_run_record(run_record);
+  if (!record.ok()) {
+    return record.error();
+  }
+  for (SnapshotInfo& info : list) {
+    info.off_line =
+        !on_line(record.value().rollbacks, info.generation, info.commit);
+  }
+  return ok_status();
 }
 
 const FileEntry* find_file(const Manifest& manifest, std::string_view name) {

@@ -25,6 +25,12 @@ namespace swavd::state {
 /// Ascending by (generation, commit).
 void sort_lineage(std::vector<SnapshotInfo>& list);
 
+/// Sets `off_line` of each as the run's record says; an empty text is no
+/// record. Errors: kCorruption.
+[[nodiscard]] Status mark_off_line(
+    std::vector<SnapshotInfo>& list,
+    std::string_view run_record);
+
 /// nullptr when the manifest names no such file.
 [[nodiscard]] const FileEntry* find_file(
     const Manifest& manifest,

@@ -39,4 +39,11 @@ inline std::string manifest_key(std::uint64_t commit) {
   return commit_prefix(commit) + "~";
 }
 
+// Keys of the column family "default".
+
+/// A short text that outlives the process.
+inline std::string note_key(const std::string& name) {
+  return "note/" + name;
+}
+
 }  // namespace swavd::state

@@ -75,6 +75,18 @@ Result<std::unique_ptr<SnapshotStore>> open_local_store(
   return RocksSnapshotStore::open(options);
 }
 
+Result<std::unique_ptr<SnapshotStore>> reopen_local_store(
+    const std::string& folder) {
+  LocalStoreOptions options{folder};
+  std::error_code none;
+  const std::uint64_t ballast = std::filesystem::file_size(
+      std::filesystem::path(folder) / kBallastFile, none);
+  if (!none && ballast > kBallastMargin) {
+    options.reserve_bytes = ballast - kBallastMargin;
+  }
+  return open_local_store(options);
+}
+
 Result<std::unique_ptr<SnapshotCatalog>> open_local_catalog(
     const std::string& folder) {
   const std::filesystem::path database_folder =

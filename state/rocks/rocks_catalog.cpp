@@ -12,6 +12,7 @@
 #include "state/content/snapshot_content.h"
 #include "state/content/snapshot_info.h"
 #include "state/rocks/keys.h"
+#include "state/run_record.h"
 
 namespace swavd::state {
 
@@ -123,7 +124,21 @@ class RocksReader final : public SnapshotReader {
 
 }  // namespace
 
+Result<std::string> read_note(Database& database, const std::string& name) {
+  std::string text;
+  const rocksdb::Status status = database.db().Get(
+      read_options(), database.settings(), note_key(name), &text);
+  if (!status.ok() && !status.IsNotFound()) {
+    return rocks_error(status, "read the note " + name);
+  }
+  return text;
+}
+
 Result<std::vector<SnapshotInfo>> list_snapshots(Database& database) {
+  const auto owner = read_note(database, kGenerationNote);
+  if (!owner.ok()) {
+    return owner.error();
+  }
   std::vector<SnapshotInfo> list;
   std::uint64_t generation = 0;
   for (const std::uint64_t commit : commits(database)) {
@@ -143,6 +158,7 @@ Result<std::vector<SnapshotInfo>> list_snapshots(Database& database) {
     generation = list.back().generation;
   }
   sort_lineage(list);
+  SWAVD_RETURN_IF_ERROR(mark_off_line(list, owner.value()));
   return list;
 }
 

@@ -15,6 +15,11 @@ namespace swavd::state {
 [[nodiscard]] Result<std::vector<SnapshotInfo>> list_snapshots(
     Database& database);
 
+/// A note of the store, empty when there is none. Errors: kIo, kCorruption.
+[[nodiscard]] Result<std::string> read_note(
+    Database& database,
+    const std::string& name);
+
 /// The listing's entry for `id`. Errors: kNotFound.
 [[nodiscard]] Result<SnapshotInfo> find_snapshot(
     Database& database,

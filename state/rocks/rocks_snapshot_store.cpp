@@ -22,13 +22,6 @@ namespace {
 
 constexpr std::string_view kFormatKey = "format";
 constexpr std::string_view kFormat = "swavd-local/1";
-constexpr std::string_view kNumberPrefix = "number/";
-/// More than the reserve, so that giving the ballast up always restores it.
-constexpr std::uint64_t kBallastMargin = 1U << 20U;
-
-std::string key_of(std::string_view prefix, const std::string& name) {
-  return std::string(prefix) + name;
-}
 
 rocksdb::WriteOptions synced() {
   rocksdb::WriteOptions options;
@@ -150,7 +143,8 @@ Result<std::unique_ptr<SnapshotStore>> RocksSnapshotStore::open(
   if (!lock.ok()) {
     return lock.error();
   }
-  Ballast ballast(folder / "ballast", options.reserve_bytes + kBallastMargin);
+  Ballast ballast(
+      folder / kBallastFile, options.reserve_bytes + kBallastMargin);
   if (!need_room(options, 0).ok()) {
     // Even opening writes: a new MANIFEST, and what the log still holds.
     SWAVD_RETURN_IF_ERROR(ballast.give_up());
@@ -284,34 +278,19 @@ Result<std::vector<std::string>> RocksSnapshotStore::pinned() {
   return pins_.list();
 }
 
-Result<std::uint64_t> RocksSnapshotStore::read_number(const std::string& name) {
-  std::string value;
-  const rocksdb::Status status = database_->db().Get(
-      {}, database_->settings(), key_of(kNumberPrefix, name), &value);
-  if (status.IsNotFound()) {
-    return std::uint64_t{0};
-  }
-  if (!status.ok()) {
-    return rocks_error(status, "read the number " + name);
-  }
-  if (value.size() != sizeof(std::uint64_t)) {
-    return Error{ErrorCode::kCorruption, "the number " + name + " is damaged"};
-  }
-  return load_u64_be(value);
+Result<std::string> RocksSnapshotStore::read_note(const std::string& name) {
+  return state::read_note(*database_, name);
 }
 
-Status RocksSnapshotStore::write_number(
+Status RocksSnapshotStore::write_note(
     const std::string& name,
-    std::uint64_t value) {
+    const std::string& text) {
   SWAVD_RETURN_IF_ERROR(still_sound());
   SWAVD_RETURN_IF_ERROR(need_room(options_, 0));
   const rocksdb::Status status = database_->db().Put(
-      synced(),
-      database_->settings(),
-      key_of(kNumberPrefix, name),
-      u64_be(value));
+      synced(), database_->settings(), note_key(name), text);
   if (!status.ok()) {
-    return broken(rocks_error(status, "write the number " + name));
+    return broken(rocks_error(status, "write the note " + name));
   }
   return ok_status();
 }

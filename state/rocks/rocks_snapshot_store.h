@@ -18,6 +18,9 @@ namespace swavd::state {
 
 inline constexpr const char* kDatabaseFolder = "db";
 inline constexpr const char* kStagingFolder = "staging";
+inline constexpr const char* kBallastFile = "ballast";
+/// More than the reserve, so that giving the ballast up always restores it.
+inline constexpr std::uint64_t kBallastMargin = 1U << 20U;
 
 /// The local tier. A snapshot is written beside the database as one table
 /// file and published by ingesting it: it moves in by hard link, and the one
@@ -37,11 +40,10 @@ class RocksSnapshotStore final : public SnapshotStore {
   [[nodiscard]] Status drop(const std::string& id) override;
   [[nodiscard]] Status set_pinned(const std::string& id, bool pinned) override;
   [[nodiscard]] Result<std::vector<std::string>> pinned() override;
-  [[nodiscard]] Result<std::uint64_t> read_number(
-      const std::string& name) override;
-  [[nodiscard]] Status write_number(
+  [[nodiscard]] Result<std::string> read_note(const std::string& name) override;
+  [[nodiscard]] Status write_note(
       const std::string& name,
-      std::uint64_t value) override;
+      const std::string& text) override;
 
  private:
   RocksSnapshotStore(

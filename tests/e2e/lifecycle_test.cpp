@@ -22,6 +22,7 @@ using nlohmann::json;
 
 constexpr int kExitUsage = 64;
 constexpr int kExitUnavailable = 69;
+constexpr int kExitFenced = 76;
 constexpr int kExitConfig = 78;
 
 /// Runs a daemon that is expected to end by itself.
@@ -90,13 +91,13 @@ TEST(Lifecycle, RestartWithNothingNewShowsWhereTheRunStandsAndAddsNoSnapshot) {
   EXPECT_EQ(list_snapshots(site.data_dir()).size(), 1U);
 }
 
-TEST(Lifecycle, SecondDaemonOnTheSameDataExits69NamingTheHolder) {
+TEST(Lifecycle, SecondDaemonOnTheSameDataExits76NamingTheHolder) {
   Site site;
   const auto daemon = site.start_training();
   const Refusal second = run_to_the_end(
       site,
       {"--set", fmt::format("http.listen=\"127.0.0.1:{}\"", free_port())});
-  EXPECT_EQ(second.status, kExitUnavailable);
+  EXPECT_EQ(second.status, kExitFenced);
   EXPECT_NE(second.err.find(std::to_string(daemon->pid())), std::string::npos)
       << second.err;
   EXPECT_TRUE(daemon->running());

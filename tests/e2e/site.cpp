@@ -43,6 +43,9 @@ every_steps = {}
 every = "0s"
 keep_last = 1000000
 reserve_bytes = "8MiB"
+[lease]
+heartbeat = "300ms"
+expiry = "3s"
 [http]
 listen = "127.0.0.1:{}"
 )",

@@ -50,7 +50,8 @@ int main(int argc, char** argv) {
     if (!id.ok()) {
       return fail(id.error());
     }
-    const auto noted = store.value()->write_number("last", commit);
+    const auto noted =
+        store.value()->write_note("last", std::to_string(commit));
     if (!noted.ok()) {
       return fail(noted.error());
     }

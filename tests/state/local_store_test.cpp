@@ -87,7 +87,7 @@ TEST_F(LocalStoreTest, CommittedSnapshotIsListedAndReadBack) {
       expected.tensor_files[0].tensors[0].data));
 }
 
-TEST_F(LocalStoreTest, SnapshotsPinsAndNumbersOutliveTheProcess) {
+TEST_F(LocalStoreTest, SnapshotsPinsAndNotesOutliveTheProcess) {
   std::string first;
   std::string second;
   {
@@ -97,13 +97,13 @@ TEST_F(LocalStoreTest, SnapshotsPinsAndNumbersOutliveTheProcess) {
     ASSERT_TRUE(store->set_pinned(first, true).ok());
     ASSERT_TRUE(store->set_pinned(second, true).ok());
     ASSERT_TRUE(store->set_pinned(second, false).ok());
-    EXPECT_EQ(store->read_number("generation").value(), 0U);
-    ASSERT_TRUE(store->write_number("generation", 7).ok());
+    EXPECT_EQ(store->read_note("mine").value(), "");
+    ASSERT_TRUE(store->write_note("mine", "seven").ok());
   }
   auto store = open_store();
   EXPECT_THAT(listed(*store), ElementsAre(first, second));
   EXPECT_THAT(store->pinned().value(), ElementsAre(first));
-  EXPECT_EQ(store->read_number("generation").value(), 7U);
+  EXPECT_EQ(store->read_note("mine").value(), "seven");
 }
 
 TEST_F(LocalStoreTest, PinnedSnapshotIsNotDropped) {
@@ -180,7 +180,7 @@ TEST_F(LocalStoreTest, TooLittleRoomStartsNothing) {
   EXPECT_EQ(id.error().code, ErrorCode::kExhausted);
   EXPECT_THAT(id.error().message, HasSubstr("make room"));
   EXPECT_EQ(
-      store.value()->write_number("x", 1).error().code, ErrorCode::kExhausted);
+      store.value()->write_note("x", "1").error().code, ErrorCode::kExhausted);
   EXPECT_EQ(table_bytes(), before);
   EXPECT_TRUE(fs::is_empty(folder_.path() / "staging"));
   store = Error{};

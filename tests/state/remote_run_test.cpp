@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "state/object_store.h"
+#include "state/run_record.h"
 #include "state/snapshot_ref.h"
 #include "tests/state/memory_object_store.h"
 #include "tests/state/sample.h"
@@ -195,9 +196,10 @@ TEST_F(RemoteRunTest, ListingAgainFetchesNothingTwice) {
   auto& there = run();
   store_.gets.clear();
   ASSERT_TRUE(there.list().ok());
-  const auto once = store_.gets;
-  EXPECT_EQ(once.size(), 4U);
+  auto once = store_.gets;
+  EXPECT_EQ(once.size(), 5U);
   ASSERT_TRUE(there.list().ok());
+  ++once["main/generation.json"];  // the one that changes
   EXPECT_EQ(store_.gets, once);
 }
 
@@ -241,6 +243,42 @@ TEST_F(RemoteRunTest, LoserOfACommitNumberIsFenced) {
   EXPECT_THAT(status.error().message, HasSubstr(winner.reader->id()));
   EXPECT_THAT(ids(run().list().value()), ElementsAre(winner.reader->id()));
   EXPECT_EQ(latest(), before);
+}
+
+TEST_F(RemoteRunTest, YoungerGenerationTakesANumberFromAnOlderOne) {
+  auto old = snapshot(5, /*generation=*/1, "healthy", /*seed=*/1);
+  auto young = snapshot(5, /*generation=*/2, "healthy", /*seed=*/2);
+  ASSERT_TRUE(run().upload(*old.reader).ok());
+  const Status status = run().upload(*young.reader);
+  ASSERT_TRUE(status.ok()) << status.error().message;
+  EXPECT_THAT(ids(run().list().value()), ElementsAre(young.reader->id()));
+  EXPECT_THAT(latest(), HasSubstr(young.reader->id()));
+  EXPECT_EQ(run().upload(*old.reader).error().code, ErrorCode::kFenced);
+}
+
+TEST_F(RemoteRunTest, WhatARollbackLeftIsListedButNeitherNewestNorHealthy) {
+  upload(1);
+  upload(2);
+  upload(3);
+  const auto all = run().list().value();
+  RunRecord record;
+  record.generation = 2;
+  record.rollbacks = {{2, all[0].id, all[0].generation, all[0].commit}};
+  ASSERT_TRUE(
+      put_text(store_, "main/generation.json", to_json(record), {}).ok());
+  const auto list = run().list().value();
+  ASSERT_EQ(list.size(), 3U);
+  EXPECT_FALSE(list[0].off_line);
+  EXPECT_TRUE(list[1].off_line);
+  EXPECT_TRUE(list[2].off_line);
+  EXPECT_TRUE(run().open(list[2].id).ok());
+  ASSERT_TRUE(run().refresh_latest().ok());
+  EXPECT_THAT(latest(), HasSubstr("\"newest\":\"" + list[0].id));
+  EXPECT_EQ(choose_snapshot(list, "").value(), list[0].id);
+  upload(4, /*generation=*/2);
+  EXPECT_EQ(
+      choose_snapshot(run().list().value(), "").value(),
+      run().list().value().back().id);
 }
 
 TEST_F(RemoteRunTest, OlderGenerationIsFencedEvenAtAFreeNumber) {

@@ -100,6 +100,49 @@ void check_stream(const StreamConfig& stream, Found& found) {
   }
 }
 
+/// Readers publish their position with each snapshot, and writers wait for it:
+/// the records up to the next snapshot have to fit in between.
+void check_ahead(const Config& config, Found& found) {
+  const auto url = ingest::parse_stream_url(config.stream.url);
+  const std::uint64_t ahead = config.stream.max_ahead_records;
+  const bool by_steps_alone =
+      config.snapshot.every_steps > 0 && config.snapshot.every_seconds == 0;
+  if (ahead == 0 || !by_steps_alone ||
+      (url.ok() && url.value().kind != ingest::StreamUrl::Kind::kLog)) {
+    return;
+  }
+  const auto batch = static_cast<std::uint64_t>(config.loader.batch_images);
+  const std::uint64_t steps = config.snapshot.every_steps;
+  // steps * batch >= ahead; the product might not fit.
+  if (steps >= (ahead - 1) / batch + 1) {
+    found.push_back(
+        {{"stream.max_ahead_records",
+          "snapshot.every_steps",
+          "loader.batch_images"},
+         fmt::format(
+             "{} is not above what is trained between two snapshots, {} steps "
+             "of {} images: writers and the trainer would wait for each other; "
+             "raise it, or lower snapshot.every_steps, or set snapshot.every",
+             ahead,
+             steps,
+             batch)});
+  }
+}
+
+/// One lost renewal, or two, must not cost the run.
+void check_lease(const LeaseConfig& lease, Found& found) {
+  constexpr std::uint64_t kBeats = 3;
+  if (lease.expiry_ms < kBeats * lease.heartbeat_ms) {
+    found.push_back(
+        {{"lease.expiry", "lease.heartbeat"},
+         fmt::format(
+             "{} ms are less than {} heartbeats of {} ms",
+             lease.expiry_ms,
+             kBeats,
+             lease.heartbeat_ms)});
+  }
+}
+
 void check_addresses(const Config& config, Found& found) {
   const auto page = parse_endpoint(config.http.listen);
   const auto probes = parse_endpoint(config.metrics.listen);
@@ -120,6 +163,8 @@ std::vector<Contradiction> find_contradictions(const Config& config) {
   check_stream(config.stream, found);
   check_loader(config.loader, found);
   check_schedule(config.schedule, found);
+  check_ahead(config, found);
+  check_lease(config.lease, found);
   check_addresses(config, found);
   if (config.snapshot.every_steps == 0 && config.snapshot.every_seconds == 0) {
     found.push_back(

@@ -284,6 +284,13 @@ const Key kKeys[] = {
    "S3: certificates to trust instead of the machine's; empty stands for `$AWS_CA_BUNDLE`."},
   {"object_store.upload_bytes_per_second", SWAVD_FIELD(object_store.upload_bytes_per_second), whole(Form::kBytes, 0, kNoLimit, "bytes"), kRestart,
    "S3: an upload is held to this rate; 0: no limit."},
+  {"object_store.max_pending", SWAVD_FIELD(object_store.max_pending), integer(2, 1 << 20, "snapshots"), kRestart,
+   "How many wait for their copy, kept on the local disk meanwhile; one more takes the place of the oldest."},
+
+  {"lease.heartbeat", SWAVD_FIELD(lease.heartbeat_ms), whole(Form::kMilliseconds, 10, 3'600'000, "duration"), kRestart,
+   "The owner of a run renews its lease in the object store so often."},
+  {"lease.expiry", SWAVD_FIELD(lease.expiry_ms), whole(Form::kMilliseconds, 30, 86'400'000, "duration"), kRestart,
+   "Another daemon may take a run whose lease was not renewed for so long. It watches that long itself; no two machines' clocks are compared."},
 
   {"http.listen", SWAVD_FIELD(http.listen), text(object_to_listen), kRestart,
    "Address of the page, the probes and `/metrics`; empty: none. It shows everything to whoever can reach it."},

@@ -266,6 +266,17 @@ INSTANTIATE_TEST_SUITE_P(
             "schedule.end_learning_rate",
             "above schedule.learning_rate"},
         OneMistake{
+            "[stream]\nmax_ahead_records = 12800\n[snapshot]\n"
+            "every_steps = 100\nevery = \"0s\"",
+            2,
+            "stream.max_ahead_records",
+            "100 steps of 128 images"},
+        OneMistake{
+            "[lease]\nheartbeat = \"10s\"\nexpiry = \"29s\"",
+            3,
+            "lease.expiry",
+            "3 heartbeats of 10000 ms"},
+        OneMistake{
             "[loader]\nblur_sigma_min = 3.0",
             2,
             "loader.blur_sigma_min",
