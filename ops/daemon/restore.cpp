@@ -41,18 +41,14 @@ Result<std::vector<Candidate>> candidates_of(
   std::vector<Candidate> candidates;
   SWAVD_RETURN_IF_ERROR(gather(local, candidates));
   if (remote != nullptr) {
-    const bool have_local = !candidates.empty();
+    // Another owner's newer snapshots may lie there: to go on from what is here
+    // would fork the line, and to start at step 0 would forget it.
     if (const auto listed = gather(*remote, candidates); !listed.ok()) {
-      if (!have_local) {
-        return Error{
-            ErrorCode::kUnavailable,
-            "no local snapshot, and the object store does not answer; not "
-            "starting at step 0: " +
-                listed.error().message};
-      }
-      log(LogLevel::kWarning,
-          "object_store_unavailable",
-          "restoring from the local tier alone: " + listed.error().message);
+      return Error{
+          ErrorCode::kUnavailable,
+          "the object store does not answer; not starting without what it "
+          "holds: " +
+              listed.error().message};
     }
   }
   // Newest first; the local copy before its remote twin.
@@ -156,23 +152,28 @@ std::vector<const Candidate*> on_the_line(
   return found;
 }
 
-/// Counts and logs what it passes over; nullptr when nothing verifies.
-std::unique_ptr<state::SnapshotReader> first_that_verifies(
+/// Counts and logs what it passes over; nullptr when nothing verifies. Errors:
+/// kUnavailable, of a snapshot with which nothing is wrong: to go on from an
+/// older one would fork the line, and the next start may find its place again.
+Result<std::unique_ptr<state::SnapshotReader>> first_that_verifies(
     const std::vector<const Candidate*>& line,
     metrics::Registry& registry) {
   for (const Candidate* candidate : line) {
     auto reader = open_verified(*candidate);
     if (reader.ok()) {
-      return std::move(reader).value();
+      return reader;
     }
     const Error& error = reader.error();
+    if (error.code == ErrorCode::kUnavailable) {
+      return error.with_context("restore snapshot " + candidate->info.id);
+    }
     registry.add(Id::kRestoreSkipped, 1, {to_string(error.code)});
     log(LogLevel::kError,
         to_string(error.code),
         fmt::format(
             "passing over snapshot {}: {}", candidate->info.id, error.message));
   }
-  return nullptr;
+  return std::unique_ptr<state::SnapshotReader>();
 }
 
 /// What to say, and to do, when nothing could be restored.
@@ -244,8 +245,11 @@ Result<RunState> restore_run(
   }
   const auto line = on_the_line(candidates.value(), record);
   const auto reader = first_that_verifies(line, registry);
-  auto run = reader ? adopt(*reader, lineage_toml, trainer)
-                    : nothing_restored(line.size(), record);
+  if (!reader.ok()) {
+    return reader.error();
+  }
+  auto run = reader.value() ? adopt(*reader.value(), lineage_toml, trainer)
+                            : nothing_restored(line.size(), record);
   if (run.ok()) {
     // A number once used is never used again, whatever became of it.
     run.value().commit = record.newest_commit;

@@ -33,7 +33,7 @@ struct RunState {
 
 /// The highest generation of any snapshot in either tier, 0 when there is
 /// none. `remote` may be nullptr. Errors: kUnavailable (the object store does
-/// not answer and nothing local is there: never step 0 by accident).
+/// not answer: what is local may not be the newest).
 [[nodiscard]] Result<std::uint64_t> highest_generation(
     state::SnapshotStore& local,
     state::RemoteRun* remote);
@@ -44,7 +44,8 @@ struct RunState {
 /// `remote` may be nullptr.
 /// Errors: as `highest_generation`; kConfig naming the lineage keys that
 /// changed, or a run whose snapshots are all gone; kCorruption (snapshots exist
-/// and none verifies), kInvalidArgument.
+/// and none verifies), kUnavailable (the newest one's store does not answer),
+/// kInvalidArgument.
 [[nodiscard]] Result<RunState> restore_run(
     state::SnapshotStore& local,
     state::RemoteRun* remote,

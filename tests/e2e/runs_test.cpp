@@ -275,6 +275,8 @@ TEST_F(Runs, DataFolderLostInTheMiddleIsNoLossOfTheRun) {
   {
     const auto daemon = site_.start_training(kNoDeadLetters);
     ASSERT_TRUE(site_.wait_for_images(*daemon, added_));
+    // The last one that was due may have been postponed.
+    ASSERT_EQ(swavctl({"snapshot", "--socket", site_.socket()}).status, 0);
     ASSERT_TRUE(uploaded(9));
     daemon->kill();
     fs::remove_all(site_.data_dir());
@@ -294,7 +296,7 @@ TEST_F(Runs, StoreThatDoesNotAnswerAndNothingLocalIsNeverStepZero) {
   add_images(kBatch);
   const auto daemon = site_.start();
   EXPECT_EQ(daemon->wait(kPatience), 69) << daemon->err();
-  EXPECT_NE(daemon->err().find("not starting at step 0"), std::string::npos)
+  EXPECT_NE(daemon->err().find("not starting without"), std::string::npos)
       << daemon->err();
 }
 

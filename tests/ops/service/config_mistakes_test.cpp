@@ -266,11 +266,11 @@ INSTANTIATE_TEST_SUITE_P(
             "schedule.end_learning_rate",
             "above schedule.learning_rate"},
         OneMistake{
-            "[stream]\nmax_ahead_records = 12800\n[snapshot]\n"
+            "[stream]\nmax_ahead_records = 6400\n[snapshot]\n"
             "every_steps = 100\nevery = \"0s\"",
             2,
             "stream.max_ahead_records",
-            "100 steps of 128 images"},
+            "100 steps of 64 images"},
         OneMistake{
             "[lease]\nheartbeat = \"10s\"\nexpiry = \"29s\"",
             3,
