@@ -134,6 +134,13 @@ class SnapshotCatalog {
 /// The local tier: snapshots committed atomically on this machine's disk.
 /// All calls from one named thread, except that `list` and `open` of another
 /// process may run at any time.
+/// How a commit goes about its writing.
+struct CommitOptions {
+  /// Called on the writing thread after every few megabytes; may block, to
+  /// leave cores and memory to the training.
+  std::function<void(std::uint64_t bytes)> written;
+};
+
 class SnapshotStore : public SnapshotCatalog {
  public:
   /// Writes and publishes one snapshot: after an ok it survives power loss,
@@ -146,7 +153,15 @@ class SnapshotStore : public SnapshotCatalog {
   /// other error has an unknown outcome and must end the process.
   [[nodiscard]] virtual Result<std::string> commit(
       Manifest manifest,
-      const FrozenState& state) = 0;
+      const FrozenState& state,
+      const CommitOptions& options) = 0;
+
+  /// At full speed.
+  [[nodiscard]] Result<std::string> commit(
+      Manifest manifest,
+      const FrozenState& state) {
+    return commit(std::move(manifest), state, CommitOptions{});
+  }
 
   /// Removes a snapshot and gives its space back; on a full disk by giving up
   /// the ballast. Errors: kNotFound; kInvalidArgument (it is pinned);

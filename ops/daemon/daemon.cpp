@@ -250,7 +250,9 @@ Status Daemon::own() {
       *board_,
       *lease_,
       LeaseKeeperOptions{
-          options.look_every, options.expiry, tiers_.objects != nullptr});
+          .heartbeat = options.look_every,
+          .expiry = options.expiry,
+          .remote = tiers_.objects != nullptr});
   return ok_status();
 }
 
@@ -451,6 +453,7 @@ std::vector<std::string> Daemon::pending() const {
 KeeperOptions Daemon::keeper_options() const {
   KeeperOptions options;
   options.retention = retention_options(config_);
+  options.write_rate = config_.snapshot.write_rate;
   options.run = config_.run;
   options.local_folder = local_folder(config_);
   options.upload_every = config_.object_store.every;
@@ -535,6 +538,7 @@ std::optional<scheduler::CadenceOptions> Daemon::reload() {
   keeper_->set_retention(
       retention_options(loaded.config),
       remote_retention_options(loaded.config));
+  keeper_->set_write_rate(loaded.config.snapshot.write_rate);
   log(LogLevel::kInfo,
       "reloaded",
       "log and snapshot settings are new; other keys need a restart");

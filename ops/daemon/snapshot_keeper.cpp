@@ -82,21 +82,33 @@ SnapshotKeeper::SnapshotKeeper(
       remote_(remote),
       options_(std::move(options)),
       on_durable_(std::move(on_durable)),
+      write_rate_(options_.write_rate),
       pending_(options_.pending.begin(), options_.pending.end()),
       retention_(options_.retention),
-      remote_retention_(options_.remote_retention),
-      committer_(
-          "snapshot-commit",
-          [this](const std::stop_token&) { commit_loop(); }),
-      uploader_("snapshot-upload", [this](const std::stop_token& stop) {
-        upload_loop(stop);
-      }) {}
+      remote_retention_(options_.remote_retention) {
+  if (!options_.open_catalog) {
+    options_.open_catalog = [this] {
+      return state::open_local_catalog(options_.local_folder);
+    };
+  }
+  if (options_.threads) {
+    committer_.emplace(
+        "snapshot-commit", [this](const std::stop_token&) { commit_loop(); });
+    uploader_.emplace("snapshot-upload", [this](const std::stop_token& stop) {
+      upload_loop(stop);
+    });
+  }
+}
 
 SnapshotKeeper::~SnapshotKeeper() {
   jobs_.close();
-  committer_.join();
-  uploader_.request_stop();
-  uploader_.join();
+  if (committer_) {
+    committer_->join();
+  }
+  if (uploader_) {
+    uploader_->request_stop();
+    uploader_->join();
+  }
 }
 
 bool SnapshotKeeper::idle() const {
@@ -114,11 +126,22 @@ void SnapshotKeeper::submit(SnapshotJob job) {
 }
 
 void SnapshotKeeper::wait_idle() {
+  while (!options_.threads && commit_one()) {
+  }
   const MutexLock lock(mutex_);
+  ++waiting_;
+  changed_.notify_all();
   changed_.wait(mutex_, [this]() SWAVD_REQUIRES(mutex_) { return !busy_; });
+  --waiting_;
 }
 
 bool SnapshotKeeper::wait_uploaded(milliseconds timeout) {
+  if (!options_.threads) {
+    constexpr int kTries = 100;
+    for (int i = 0; i < kTries && upload_one(); ++i) {
+    }
+    timeout = milliseconds(0);  // nobody else would end the wait
+  }
   const MutexLock lock(mutex_);
   return changed_.wait_for(mutex_, timeout, [this]() SWAVD_REQUIRES(mutex_) {
     return pending_.empty();
@@ -145,15 +168,42 @@ void SnapshotKeeper::set_retention(
   remote_retention_ = remote;
 }
 
+void SnapshotKeeper::set_write_rate(std::uint64_t bytes_per_second) {
+  const MutexLock lock(mutex_);
+  write_rate_ = bytes_per_second;
+}
+
+void SnapshotKeeper::wait_for_pace(std::chrono::steady_clock::time_point due) {
+  const MutexLock lock(mutex_);
+  const auto time = due - clock_.steady();
+  if (time > time.zero()) {
+    (void)changed_.wait_for(mutex_, time, [this]() SWAVD_REQUIRES(mutex_) {
+      return waiting_ > 0;
+    });
+  }
+}
+
 void SnapshotKeeper::commit_loop() {
   while (auto job = jobs_.pop()) {
-    commit(std::move(*job));
-    {
-      const MutexLock lock(mutex_);
-      busy_ = false;
-    }
-    changed_.notify_all();
+    finish(std::move(*job));
   }
+}
+
+bool SnapshotKeeper::commit_one() {
+  auto job = jobs_.pop_for(milliseconds(0));
+  if (job) {
+    finish(std::move(*job));
+  }
+  return job.has_value();
+}
+
+void SnapshotKeeper::finish(SnapshotJob job) {
+  commit(std::move(job));
+  {
+    const MutexLock lock(mutex_);
+    busy_ = false;
+  }
+  changed_.notify_all();
 }
 
 void SnapshotKeeper::failed(const char* tier, const Error& error) {
@@ -161,6 +211,26 @@ void SnapshotKeeper::failed(const char* tier, const Error& error) {
   log(LogLevel::kError,
       to_string(error.code),
       fmt::format("snapshot ({} tier): {}", tier, error.message));
+}
+
+state::CommitOptions SnapshotKeeper::paced_from(
+    std::chrono::steady_clock::time_point start) {
+  state::CommitOptions options;
+  options.written = [this, start, sum = std::uint64_t{0}](
+                        std::uint64_t bytes) mutable {
+    sum += bytes;
+    const std::uint64_t rate = [this] {
+      const MutexLock lock(mutex_);
+      return write_rate_;
+    }();
+    if (rate > 0) {
+      const std::chrono::duration<double> time(
+          static_cast<double>(sum) / static_cast<double>(rate));
+      wait_for_pace(
+          start + std::chrono::duration_cast<std::chrono::nanoseconds>(time));
+    }
+  };
+  return options;
 }
 
 void SnapshotKeeper::commit(SnapshotJob job) {
@@ -181,7 +251,8 @@ void SnapshotKeeper::commit(SnapshotJob job) {
   }
   job.manifest.commit = options_.next_commit;
   job.manifest.parent = options_.parent;
-  const auto committed = store_.commit(job.manifest, job.state);
+  const auto committed =
+      store_.commit(job.manifest, job.state, paced_from(clock_.steady()));
   if (!committed.ok()) {
     failed("local", committed.error());
     if (committed.error().code != ErrorCode::kExhausted) {
@@ -343,11 +414,25 @@ void SnapshotKeeper::upload_loop(const std::stop_token& stop) {
   }
 }
 
+bool SnapshotKeeper::upload_one() {
+  std::string id;
+  {
+    const MutexLock lock(mutex_);
+    if (pending_.empty()) {
+      return false;
+    }
+    uploading_ = true;
+    id = pending_.front();
+  }
+  upload_ended(id, upload(id));
+  return true;
+}
+
 Status SnapshotKeeper::upload(const std::string& id) {
   SWAVD_RETURN_IF_ERROR(options_.may_commit());
   registry_.add(Id::kSnapshotAttempts, 1, {"object"});
   const auto start = clock_.steady();
-  auto catalog = state::open_local_catalog(options_.local_folder);
+  auto catalog = options_.open_catalog();
   if (!catalog.ok()) {
     return catalog.error();
   }

@@ -50,10 +50,16 @@ struct KeeperOptions {
   std::int64_t max_pending = 8;
   /// Ids that wait from the start, oldest first.
   std::vector<std::string> pending;
+  std::uint64_t write_rate = 0;  ///< bytes per second of a commit; 0: no limit
   std::uint64_t next_commit = 1;
   std::string parent;  ///< id of the snapshot the run continues from
   /// Asked before each commit and upload; an error ends the process.
   std::function<Status()> may_commit = [] { return ok_status(); };
+  /// Where the uploader reads; empty: `local_folder`.
+  std::function<Result<std::unique_ptr<state::SnapshotCatalog>>()> open_catalog;
+  /// False: no threads; `commit_one` and `upload_one` do the work when they
+  /// are called. For a simulation on one thread.
+  bool threads = true;
 };
 
 /// Writes snapshots on one thread and uploads them on another, so that the
@@ -82,7 +88,8 @@ class SnapshotKeeper {
   /// Hands a job over; call only when `idle`.
   void submit(SnapshotJob job);
 
-  /// Waits until the last submitted job is committed or has failed.
+  /// Waits until the last submitted job is committed or has failed. It is
+  /// written at full speed while somebody waits.
   void wait_idle();
 
   /// Waits until all uploads are done or `timeout` has passed.
@@ -92,12 +99,18 @@ class SnapshotKeeper {
   /// unknown outcome, or a lost race for the run (kFenced).
   [[nodiscard]] std::optional<Error> fatal() const;
 
+  /// Without threads: takes one job, or tries one upload. False: none waits.
+  bool commit_one();
+  bool upload_one();
+
   void set_retention(
       const scheduler::RetentionOptions& local,
       const scheduler::RetentionOptions& remote);
+  void set_write_rate(std::uint64_t bytes_per_second);
 
  private:
   void commit_loop();
+  void finish(SnapshotJob job);
   void upload_loop(const std::stop_token& stop);
   /// The oldest that waits, once there is one; nullopt: told to stop. It
   /// cannot be superseded until `upload_ended`.
@@ -106,6 +119,11 @@ class SnapshotKeeper {
   void upload_ended(const std::string& id, const Status& outcome);
   void want_upload(const std::string& id);
   void commit(SnapshotJob job);
+  /// Holds a commit that begins now to the write rate.
+  [[nodiscard]] state::CommitOptions paced_from(
+      std::chrono::steady_clock::time_point start);
+  /// Blocks until `due`, or until somebody waits for the commit.
+  void wait_for_pace(std::chrono::steady_clock::time_point due);
   void failed(const char* tier, const Error& error);
   void apply_retention();
   [[nodiscard]] Status upload(const std::string& id);
@@ -126,6 +144,8 @@ class SnapshotKeeper {
   mutable Mutex mutex_;
   CondVar changed_;
   bool busy_ SWAVD_GUARDED_BY(mutex_) = false;
+  int waiting_ SWAVD_GUARDED_BY(mutex_) = 0;  ///< in `wait_idle`
+  std::uint64_t write_rate_ SWAVD_GUARDED_BY(mutex_) = 0;
   /// Oldest first; in front of the others the one under way, if `uploading_`.
   std::deque<std::string> pending_ SWAVD_GUARDED_BY(mutex_);
   bool uploading_ SWAVD_GUARDED_BY(mutex_) = false;
@@ -133,8 +153,8 @@ class SnapshotKeeper {
   std::optional<Error> fatal_ SWAVD_GUARDED_BY(mutex_);
   scheduler::RetentionOptions retention_ SWAVD_GUARDED_BY(mutex_);
   scheduler::RetentionOptions remote_retention_ SWAVD_GUARDED_BY(mutex_);
-  Stage committer_;
-  Stage uploader_;
+  std::optional<Stage> committer_;
+  std::optional<Stage> uploader_;
 };
 
 }  // namespace swavd::daemon

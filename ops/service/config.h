@@ -113,6 +113,7 @@ struct SnapshotConfig {
   std::int64_t keep_daily = 0;
   std::int64_t keep_weekly = 0;
   std::uint64_t reserve_bytes = 256ULL << 20U;
+  std::uint64_t write_rate = 0;  ///< bytes per second; 0: no limit
 };
 
 struct ObjectStoreConfig {

@@ -177,7 +177,8 @@ Result<std::unique_ptr<SnapshotReader>> RocksSnapshotStore::open(
 
 Result<std::string> RocksSnapshotStore::commit(
     Manifest manifest,
-    const FrozenState& state) {
+    const FrozenState& state,
+    const CommitOptions& options) {
   SWAVD_RETURN_IF_ERROR(still_sound());
   const auto content = content_of(manifest, state);
   if (!content.ok()) {
@@ -188,8 +189,8 @@ Result<std::string> RocksSnapshotStore::commit(
       need_room(options_, sst_bytes(content.value(), manifest)));
   const std::filesystem::path table =
       folder_ / kStagingFolder / fmt::format("{:012}.sst", manifest.commit);
-  auto written =
-      write_sst_snapshot(table, content.value(), std::move(manifest));
+  auto written = write_sst_snapshot(
+      table, content.value(), std::move(manifest), options.written);
   Status ready =
       written.ok() ? need_room(options_, 0) : Status(written.error());
   if (!ready.ok()) {

@@ -36,7 +36,8 @@ class RocksSnapshotStore final : public SnapshotStore {
       const std::string& id) override;
   [[nodiscard]] Result<std::string> commit(
       Manifest manifest,
-      const FrozenState& state) override;
+      const FrozenState& state,
+      const CommitOptions& options) override;
   [[nodiscard]] Status drop(const std::string& id) override;
   [[nodiscard]] Status set_pinned(const std::string& id, bool pinned) override;
   [[nodiscard]] Result<std::vector<std::string>> pinned() override;

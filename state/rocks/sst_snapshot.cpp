@@ -24,10 +24,12 @@ class ChunkWriter {
   ChunkWriter(
       rocksdb::SstFileWriter& table,
       std::uint64_t commit,
-      std::string file)
+      std::string file,
+      const std::function<void(std::uint64_t)>& written)
       : table_(table),
         commit_(commit),
-        file_(std::move(file)) {}
+        file_(std::move(file)),
+        written_(written) {}
 
   [[nodiscard]] Status write(Bytes bytes) {
     while (!bytes.empty()) {
@@ -61,13 +63,19 @@ class ChunkWriter {
   [[nodiscard]] Status put(Bytes chunk) {
     const rocksdb::Status status = table_.Put(
         chunk_key(commit_, file_, chunk_++), rocksdb::Slice(as_text(chunk)));
-    return status.ok() ? ok_status()
-                       : Status(rocks_error(status, "write " + file_));
+    if (!status.ok()) {
+      return rocks_error(status, "write " + file_);
+    }
+    if (written_) {
+      written_(chunk.size());
+    }
+    return ok_status();
   }
 
   rocksdb::SstFileWriter& table_;
   std::uint64_t commit_;
   std::string file_;
+  const std::function<void(std::uint64_t)>& written_;
   std::uint32_t chunk_ = 0;
   ByteVector pending_;
 };
@@ -90,7 +98,8 @@ std::vector<const ContentFile*> in_key_order(
 Result<SstSnapshot> write_sst_snapshot(
     const std::filesystem::path& path,
     const std::vector<ContentFile>& content,
-    Manifest manifest) {
+    Manifest manifest,
+    const std::function<void(std::uint64_t)>& written) {
   const rocksdb::Options options(
       rocksdb::DBOptions{}, snapshot_table_options());
   rocksdb::SstFileWriter table(rocksdb::EnvOptions(), options);
@@ -100,7 +109,7 @@ Result<SstSnapshot> write_sst_snapshot(
   }
   std::vector<FileEntry> files;
   for (const ContentFile* file : in_key_order(content)) {
-    ChunkWriter chunks(table, manifest.commit, file->name);
+    ChunkWriter chunks(table, manifest.commit, file->name, written);
     auto entry =
         write_content(*file, [&](Bytes bytes) { return chunks.write(bytes); });
     if (!entry.ok()) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,12 +19,14 @@ struct SstSnapshot {
 };
 
 /// Writes `content` and the completed `manifest` to `path` and syncs it, all
-/// on the calling thread, hashing on the way. Errors: kExhausted (the disk
+/// on the calling thread, hashing on the way; `written`, if any, is called
+/// after each chunk. Errors: kExhausted (the disk
 /// filled up meanwhile), kIo. Leaves a partial file behind on errors.
 [[nodiscard]] Result<SstSnapshot> write_sst_snapshot(
     const std::filesystem::path& path,
     const std::vector<ContentFile>& content,
-    Manifest manifest);
+    Manifest manifest,
+    const std::function<void(std::uint64_t bytes)>& written);
 
 /// Upper bound of the table's length for this content and manifest, in bytes.
 [[nodiscard]] std::uint64_t sst_bytes(

@@ -41,12 +41,13 @@ class MemoryObjectStore final : public ObjectStore {
         condition.kind == PutCondition::Kind::kNone ||
         (condition.kind == PutCondition::Kind::kAbsent
              ? there == objects_.end()
-             : there != objects_.end() && tag(there->second) == condition.etag);
+             : there != objects_.end() && there->second.tag == condition.etag);
     if (!holds) {
       return Error{ErrorCode::kFenced, key + ": the condition does not hold"};
     }
-    objects_[key] = body;
-    return tag(body);
+    std::string tag = sha256_hex(as_bytes(body));
+    objects_[key] = {std::move(body), tag};
+    return tag;
   }
 
   Result<ObjectInfo> get(
@@ -56,8 +57,8 @@ class MemoryObjectStore final : public ObjectStore {
     if (!body.ok()) {
       return body.error();
     }
-    SWAVD_RETURN_IF_ERROR(sink(as_bytes(body.value())));
-    return ObjectInfo{key, body.value().size(), tag(body.value())};
+    SWAVD_RETURN_IF_ERROR(sink(as_bytes(body.value().body)));
+    return ObjectInfo{key, body.value().body.size(), body.value().tag};
   }
 
   Result<std::optional<ObjectInfo>> get_if_changed(
@@ -68,12 +69,12 @@ class MemoryObjectStore final : public ObjectStore {
     if (!body.ok()) {
       return body.error();
     }
-    if (tag(body.value()) == etag) {
+    if (body.value().tag == etag) {
       return std::optional<ObjectInfo>();
     }
-    SWAVD_RETURN_IF_ERROR(sink(as_bytes(body.value())));
+    SWAVD_RETURN_IF_ERROR(sink(as_bytes(body.value().body)));
     return std::optional(
-        ObjectInfo{key, body.value().size(), tag(body.value())});
+        ObjectInfo{key, body.value().body.size(), body.value().tag});
   }
 
   Result<ObjectInfo> get_range(
@@ -86,23 +87,23 @@ class MemoryObjectStore final : public ObjectStore {
     if (!body.ok()) {
       return body.error();
     }
-    if (!etag.empty() && tag(body.value()) != etag) {
+    if (!etag.empty() && body.value().tag != etag) {
       return Error{ErrorCode::kFenced, key + " has been changed"};
     }
-    if (offset > body.value().size()) {
+    if (offset > body.value().body.size()) {
       return Error{ErrorCode::kInvalidArgument, key + " is shorter"};
     }
-    SWAVD_RETURN_IF_ERROR(
-        sink(as_bytes(std::string_view(body.value()).substr(offset, bytes))));
-    return ObjectInfo{key, body.value().size(), tag(body.value())};
+    SWAVD_RETURN_IF_ERROR(sink(
+        as_bytes(std::string_view(body.value().body).substr(offset, bytes))));
+    return ObjectInfo{key, body.value().body.size(), body.value().tag};
   }
 
   Result<std::vector<ObjectInfo>> list(const std::string& prefix) override {
     const MutexLock lock(mutex_);
     std::vector<ObjectInfo> found;
-    for (const auto& [key, body] : objects_) {
+    for (const auto& [key, object] : objects_) {
       if (key.starts_with(prefix)) {
-        found.push_back({key, body.size(), tag(body)});
+        found.push_back({key, object.body.size(), object.tag});
       }
     }
     return found;
@@ -115,7 +116,12 @@ class MemoryObjectStore final : public ObjectStore {
   }
 
  private:
-  Result<std::string> body_of(const std::string& key) {
+  struct Object {
+    std::string body;
+    std::string tag;  ///< its digest
+  };
+
+  Result<Object> body_of(const std::string& key) {
     const MutexLock lock(mutex_);
     const auto there = objects_.find(key);
     if (there == objects_.end()) {
@@ -124,12 +130,8 @@ class MemoryObjectStore final : public ObjectStore {
     return there->second;
   }
 
-  static std::string tag(const std::string& body) {
-    return sha256_hex(as_bytes(body));
-  }
-
   Mutex mutex_;
-  std::map<std::string, std::string> objects_ SWAVD_GUARDED_BY(mutex_);
+  std::map<std::string, Object> objects_ SWAVD_GUARDED_BY(mutex_);
 };
 
 }  // namespace swavd::state

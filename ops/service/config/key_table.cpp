@@ -255,6 +255,8 @@ const Key kKeys[] = {
    "Of so many weeks (UTC), the newest that have one, the last snapshot is kept too; 0: off."},
   {"snapshot.reserve_bytes", SWAVD_FIELD(snapshot.reserve_bytes), whole(Form::kBytes, 1 << 20, kNoLimit, "bytes"), kReloadable,
    "Left free on the disk; a snapshot that would use it waits."},
+  {"snapshot.write_rate", SWAVD_FIELD(snapshot.write_rate), whole(Form::kBytes, 0, kNoLimit, "bytes"), kReloadable,
+   "A snapshot is written at so many bytes a second, to leave cores and memory to the training beside it; 0: as fast as it goes. A drain does not wait for it."},
 
   {"object_store.url", SWAVD_FIELD(object_store.url), text(object_to_object_store), kRestart,
    "Where snapshots are copied to: `file:///FOLDER` or `s3://BUCKET/PREFIX`; empty: nowhere."},
