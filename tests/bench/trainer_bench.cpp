@@ -1,7 +1,9 @@
 // A training step on this machine's CPU, preset by preset, with what each of
-// its phases takes. The crops are noise: a step costs the same on any.
+// its phases takes, and what a freeze stops it for. The crops are noise: a step
+// costs the same on any.
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,14 +38,57 @@ loader::CropGroup noise(const loader::CropSpec& spec, std::int32_t images) {
   return group;
 }
 
-void BM_Step(benchmark::State& run, const std::string& preset) {
+service::LoadedConfig config_of(const std::string& preset) {
   service::ConfigSources sources;
   sources.overrides = {
       "data_dir=\"/nowhere\"",
       "stream.url=\"log:///nowhere/images\"",
       fmt::format("model.preset=\"{}\"", preset)};
-  const service::LoadedConfig loaded = service::load_config(sources);
+  service::LoadedConfig loaded = service::load_config(sources);
   SWAVD_CHECK(loaded.mistakes.empty());
+  return loaded;
+}
+
+std::size_t bytes_of(const state::FrozenState& frozen) {
+  std::size_t bytes = 0;
+  for (const state::TensorFile& file : frozen.tensor_files) {
+    for (const state::TensorView& tensor : file.tensors) {
+      bytes += tensor.data.size();
+    }
+  }
+  return bytes;
+}
+
+/// All the training thread does for a snapshot.
+void BM_Freeze(benchmark::State& run, const std::string& preset) {
+  auto trainer = daemon::make_trainer(config_of(preset).config);
+  SWAVD_CHECK(trainer.ok());
+  const std::size_t bytes = bytes_of(trainer.value()->freeze());  // allocates
+  for (auto _ : run) {
+    benchmark::DoNotOptimize(trainer.value()->freeze());
+  }
+  run.SetBytesProcessed(
+      run.iterations() * static_cast<std::int64_t>(bytes));
+}
+
+/// As many bytes by one memcpy, between buffers that are there.
+void BM_Memcpy(benchmark::State& run, const std::string& preset) {
+  auto trainer = daemon::make_trainer(config_of(preset).config);
+  SWAVD_CHECK(trainer.ok());
+  const std::size_t bytes = bytes_of(trainer.value()->freeze());
+  trainer.value().reset();
+  const std::vector<char> from(bytes, 1);
+  std::vector<char> to(bytes, 2);
+  for (auto _ : run) {
+    std::memcpy(to.data(), from.data(), bytes);
+    benchmark::ClobberMemory();
+  }
+  run.SetBytesProcessed(
+      run.iterations() * static_cast<std::int64_t>(bytes));
+}
+
+void BM_Step(benchmark::State& run, const std::string& preset) {
+  const service::LoadedConfig loaded = config_of(preset);
   auto trainer = daemon::make_trainer(loaded.config);
   SWAVD_CHECK(trainer.ok());
   const loader::LoaderOptions options = daemon::loader_options(loaded.config);
@@ -76,6 +121,16 @@ void BM_Step(benchmark::State& run, const std::string& preset) {
   run.counters["optimizer_ms"] = per_step(sum.optimizer);
 }
 
+BENCHMARK_CAPTURE(BM_Memcpy, seer_16gf, "seer-16gf")
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime()
+    ->Iterations(5)
+    ->Repetitions(3);
+BENCHMARK_CAPTURE(BM_Freeze, seer_16gf, "seer-16gf")
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime()
+    ->Iterations(5)
+    ->Repetitions(3);
 BENCHMARK_CAPTURE(BM_Step, tiny, "tiny")
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime()
