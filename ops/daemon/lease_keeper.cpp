@@ -29,7 +29,7 @@ LeaseKeeper::LeaseKeeper(
     const MutexLock lock(mutex_);
     show(options_.remote ? LeaseState::kHeld : LeaseState::kLocal);
   }
-  if (options_.remote) {
+  if (options_.remote && options_.thread) {
     ticker_ = std::make_unique<Ticker>(
         "run-lease", options_.heartbeat, [this] { renew(); });
   }

@@ -20,6 +20,9 @@ struct LeaseKeeperOptions {
   std::chrono::milliseconds heartbeat{10'000};
   std::chrono::milliseconds expiry{60'000};
   bool remote = false;  ///< false: there is nothing to renew
+  /// False: no thread; whoever made the keeper calls `renew`. For a simulation
+  /// on one thread.
+  bool thread = true;
 };
 
 /// Renews the lease from a thread of its own ("run-lease") and knows when it
@@ -50,11 +53,13 @@ class LeaseKeeper {
   /// The newest durable snapshot; the record names it from the next renewal.
   void committed(const std::string& id, std::uint64_t commit);
 
+  /// One sign of life, unless the run is lost. The thread calls it.
+  void renew();
+
   /// Lets the run go. A failure is logged: the next owner waits the expiry.
   void release();
 
  private:
-  void renew();
   [[nodiscard]] Status beat() SWAVD_REQUIRES(lease_mutex_);
   void show(LeaseState state) SWAVD_REQUIRES(mutex_);
 
