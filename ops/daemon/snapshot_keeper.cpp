@@ -177,9 +177,8 @@ void SnapshotKeeper::wait_for_pace(std::chrono::steady_clock::time_point due) {
   const MutexLock lock(mutex_);
   const auto time = due - clock_.steady();
   if (time > time.zero()) {
-    (void)changed_.wait_for(mutex_, time, [this]() SWAVD_REQUIRES(mutex_) {
-      return waiting_ > 0;
-    });
+    (void)changed_.wait_for(
+        mutex_, time, [this]() SWAVD_REQUIRES(mutex_) { return waiting_ > 0; });
   }
 }
 

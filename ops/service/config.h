@@ -132,7 +132,7 @@ struct ObjectStoreConfig {
   std::string profile;
   std::string ca_file;
   std::uint64_t upload_bytes_per_second = 0;  ///< 0: no limit
-  std::int64_t max_pending = 8;  ///< waiting for their upload
+  std::int64_t max_pending = 8;               ///< waiting for their upload
 };
 
 /// How two daemons that want the same run are kept apart.

@@ -67,8 +67,7 @@ void BM_Freeze(benchmark::State& run, const std::string& preset) {
   for (auto _ : run) {
     benchmark::DoNotOptimize(trainer.value()->freeze());
   }
-  run.SetBytesProcessed(
-      run.iterations() * static_cast<std::int64_t>(bytes));
+  run.SetBytesProcessed(run.iterations() * static_cast<std::int64_t>(bytes));
 }
 
 /// As many bytes by one memcpy, between buffers that are there.
@@ -83,8 +82,7 @@ void BM_Memcpy(benchmark::State& run, const std::string& preset) {
     std::memcpy(to.data(), from.data(), bytes);
     benchmark::ClobberMemory();
   }
-  run.SetBytesProcessed(
-      run.iterations() * static_cast<std::int64_t>(bytes));
+  run.SetBytesProcessed(run.iterations() * static_cast<std::int64_t>(bytes));
 }
 
 void BM_Step(benchmark::State& run, const std::string& preset) {

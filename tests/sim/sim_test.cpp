@@ -131,8 +131,8 @@ class Simulation {
   /// Also of one whose process died before it could say that it was done.
   void hear_of_rollbacks() {
     std::string text;
-    const auto got = world_.objects.get(
-        "main/generation.json", [&text](Bytes piece) {
+    const auto got =
+        world_.objects.get("main/generation.json", [&text](Bytes piece) {
           text += as_text(piece);
           return ok_status();
         });
