@@ -122,9 +122,12 @@ bool Site::wait_for_state(Process& daemon, const std::string& state) const {
   return reached && alive;
 }
 
-bool Site::wait_for_images(Process& daemon, std::uint64_t images) const {
+bool Site::wait_for_images(
+    Process& daemon,
+    std::uint64_t images,
+    std::chrono::milliseconds patience) const {
   std::uint64_t seen = 0;
-  const bool reached = wait_until(kPatience, [&] {
+  const bool reached = wait_until(patience, [&] {
     if (const auto status = http_status(port_)) {
       seen = status->value("images", std::uint64_t{0});
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -7,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/e2e/process.h"
+#include "tests/e2e/scale.h"
 #include "tests/ingest/crawl/temp_folder.h"
 
 namespace swavd::e2e {
@@ -56,8 +58,11 @@ class Site {
       const std::vector<std::string>& more = {});
 
   /// Waits until /status shows `images` trained along the lineage, or more;
-  /// false, with a test failure, when that does not come.
-  bool wait_for_images(Process& daemon, std::uint64_t images) const;
+  /// false, with a test failure, when that does not come in time.
+  bool wait_for_images(
+      Process& daemon,
+      std::uint64_t images,
+      std::chrono::milliseconds patience = kPatience) const;
 
   /// Waits until /status shows this state; false, with a test failure, when
   /// that does not come.

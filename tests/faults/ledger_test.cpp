@@ -79,12 +79,12 @@ TEST(Ledger, OfAMillionRecordsAndAHundredKillsIsExact) {
   const std::vector<std::string> few = {"--set", "snapshot.keep_last=4"};
   for (const std::uint64_t moment : moments(repeats(100, 5), records)) {
     const auto daemon = site.start_training(few);
-    ASSERT_TRUE(site.wait_for_images(*daemon, moment));
+    ASSERT_TRUE(site.wait_for_images(*daemon, moment, 10 * e2e::kPatience));
     daemon->kill();
     row.injected();
   }
   const auto daemon = site.start_training(few);
-  ASSERT_TRUE(site.wait_for_images(*daemon, records));
+  ASSERT_TRUE(site.wait_for_images(*daemon, records, 10 * e2e::kPatience));
   ASSERT_EQ(e2e::Site::drain(*daemon), 0);
 
   const auto manifest = e2e::newest_snapshot(site.data_dir());
