@@ -9,6 +9,7 @@ JOBS ?= $(shell awk -v cores="$$(nproc)" '/^MemAvailable/ {m = int($$2 / 1500000
 
 SETUP := ops/setup/setup
 STAMPS := /usr/share/tuxpaint/stamps
+PROGRAMS := swavd swavctl swavd-crawl
 # build_preset,NAME[,TARGETS]: configures when the presets are newer (ninja sees
 # all other changes by itself), then builds all, or these targets.
 build_preset = { [ build/$(1)/build.ninja -nt CMakePresets.json ] || cmake --preset $(1); } && \
@@ -28,12 +29,12 @@ setup: ## install what the build needs (build does this by itself)
 
 build: ## install what is missing, then build the programs into build/bin
 	@$(SETUP) build
-	@$(call build_preset,dev)
+	@$(call build_preset,dev,$(PROGRAMS))
 
 demo: ## crawl, stream, train and show it, all on this machine
 	@$(if $(IMAGES),,test -d $(STAMPS) || $(SETUP) demo)
 	@$(SETUP) build
-	@$(call build_preset,dev,swavd swavctl swavd-crawl)
+	@$(call build_preset,dev,$(PROGRAMS))
 	@build/bin/swavd demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(FRESH),--fresh) $(ARGS)
 
 test: ## every test, the torch-free ones also under address and thread sanitizers
@@ -50,7 +51,7 @@ faults: ## inject every fault, print the matrix; DOCS=1 puts it into the docs
 
 interop: ## open what swavd writes with transformers, torchvision and timm
 	@$(SETUP) build interop
-	@$(call build_preset,dev)
+	@$(call build_preset,dev,$(PROGRAMS))
 	@tests/interop/run
 
 bench: ## run the benchmarks
