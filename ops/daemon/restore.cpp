@@ -205,9 +205,12 @@ Result<RunState> nothing_restored(
 }
 
 /// A snapshot that only a lost disk had is trained anew from here.
-void tell_what_is_lost(const RunState& run, const state::RunRecord& record) {
-  if (!run.snapshot_id.empty() && record.newest_commit > 0 &&
-      record.newest_id != run.snapshot_id) {
+void tell_what_is_lost(
+    const RunState& run,
+    std::uint64_t commit,
+    const state::RunRecord& record) {
+  // The record lags behind by up to a heartbeat: a newer one is nothing lost.
+  if (commit < record.newest_commit) {
     log(LogLevel::kWarning,
         "newest_missing",
         fmt::format(
@@ -256,7 +259,9 @@ Result<RunState> restore_run(
     for (const Candidate& other : candidates.value()) {
       run.value().commit = std::max(run.value().commit, other.info.commit);
     }
-    tell_what_is_lost(run.value(), record);
+    if (reader.value()) {
+      tell_what_is_lost(run.value(), reader.value()->manifest().commit, record);
+    }
   }
   return run;
 }

@@ -60,6 +60,29 @@ void pass_absent(ingest::StreamProgress& progress) {
   }
 }
 
+/// The same for what lies below a gap: a record before it may have been read
+/// from behind offsets that never were.
+void pass_absent_below(
+    ingest::StreamProgress& progress,
+    const loader::TakenGap& gap) {
+  for (const ingest::Position& position : progress.positions()) {
+    if (position.partition != gap.partition) {
+      continue;
+    }
+    std::int64_t next = position.next;
+    for (const ingest::OffsetRange& range : position.done_above) {
+      if (range.first >= gap.from) {
+        break;
+      }
+      progress.absent(position.partition, next, range.first - 1);
+      next = range.last + 1;
+    }
+    if (next < gap.from) {
+      progress.absent(position.partition, next, gap.from - 1);
+    }
+  }
+}
+
 }  // namespace
 
 TrainingLoop::TrainingLoop(LoopParts parts, LoopOptions options, RunState run)
@@ -208,6 +231,7 @@ Status TrainingLoop::consume(
          ingest::Outcome::kRejected}));
   }
   for (const loader::TakenGap& gap : batch.gaps) {
+    pass_absent_below(run_.progress, gap);
     SWAVD_RETURN_IF_ERROR(
         run_.progress.skip_gap(gap.partition, gap.from, gap.to, "retention"));
     parts_.registry.add(

@@ -47,6 +47,11 @@ class Oracle {
   /// A snapshot is in the remote lineage, which is listed in order.
   void remote_line(const std::vector<std::string>& ids);
 
+  /// Does the line, as a snapshot of `generation` sees it, lead through it?
+  [[nodiscard]] bool followed(
+      const state::Manifest& parent,
+      std::uint64_t generation) const;
+
   void expect(bool holds, const std::string& what);
 
   [[nodiscard]] const std::vector<std::string>& broken() const {
@@ -82,10 +87,6 @@ class Oracle {
       std::int64_t to,
       Sum& sum);
   [[nodiscard]] Sum fold(const nlohmann::json& position);
-  /// Does the line, as a snapshot of `generation` sees it, lead through it?
-  [[nodiscard]] bool followed(
-      const state::Manifest& parent,
-      std::uint64_t generation) const;
   void check_parent(const std::string& id, const Snapshot& snapshot);
 
   std::map<std::int32_t, std::map<std::int64_t, Known>> records_;

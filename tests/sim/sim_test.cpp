@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -95,8 +96,8 @@ class Simulation {
         reason(flipped_);
         mend();
         break;
-      case ErrorCode::kConfig:  // the run's snapshots are all gone
-        reason(disk_lost_);
+      case ErrorCode::kConfig:  // the run's snapshots are not to be had here
+        reason(may_lie_elsewhere());
         here_.new_run = true;
         break;
       default:
@@ -142,6 +143,11 @@ class Simulation {
     }
   }
 
+  /// All snapshots of the run: on a disk that is lost, or another machine's.
+  [[nodiscard]] bool may_lie_elsewhere() const {
+    return disk_lost_ || world_.rivals;
+  }
+
   void mend() {
     const auto found = here_.disk.snapshots.find(flipped_id_);
     if (flipped_ && found != here_.disk.snapshots.end()) {
@@ -180,7 +186,8 @@ class Simulation {
       if (ended.ok()) {
         break;
       }
-      here_.new_run = ended.error().code == ErrorCode::kConfig && disk_lost_;
+      here_.new_run =
+          ended.error().code == ErrorCode::kConfig && may_lie_elsewhere();
     }
     world_.oracle.expect(
         ended.ok(),
@@ -191,7 +198,7 @@ class Simulation {
     }
   }
 
-  /// The newest snapshot of both tiers.
+  /// The newest snapshot of both tiers that was not rolled back.
   [[nodiscard]] std::string newest_positions() {
     SimStore local(world_, here_.disk);
     const auto remote = state::open_remote_run(world_.objects, "main");
@@ -201,9 +208,13 @@ class Simulation {
          std::initializer_list<state::SnapshotCatalog*>{&local, remote.get()}) {
       const auto list = tier->list();
       for (const state::SnapshotInfo& info : list.value()) {
-        if (std::pair(info.generation, info.commit) > newest) {
+        const auto reader = tier->open(info.id);
+        const state::Manifest& manifest = reader.value()->manifest();
+        if (std::pair(info.generation, info.commit) > newest &&
+            world_.oracle.followed(
+                manifest, std::numeric_limits<std::uint64_t>::max())) {
           newest = {info.generation, info.commit};
-          positions = tier->open(info.id).value()->manifest().positions_json;
+          positions = manifest.positions_json;
         }
       }
     }
