@@ -1,8 +1,6 @@
 #include "ingest/log/log_options.h"
 
 #include <algorithm>
-#include <cstdarg>
-#include <cstdio>
 #include <limits>
 #include <memory>
 
@@ -13,6 +11,7 @@
 
 #include "ingest/log/log_tables.h"
 #include "ops/base/log.h"
+#include "ops/base/rocks_log.h"
 
 namespace swavd::ingest {
 
@@ -23,40 +22,10 @@ constexpr std::uint64_t kLargestTable = 32 * kMebibyte;
 // Holds the current block of every partition when records are small.
 constexpr std::size_t kBlockCacheBytes = 8 * kMebibyte;
 
-/// Passes RocksDB's warnings and errors on to our log; a secondary then needs
-/// no folder of its own for log files.
-class RocksLogger final : public rocksdb::Logger {
- public:
-  RocksLogger() : rocksdb::Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
-
-  using rocksdb::Logger::Logv;
-
-  void Logv(const char* format, va_list arguments) override {
-    write(LogLevel::kWarning, format, arguments);
-  }
-
-  void Logv(rocksdb::InfoLogLevel level, const char* format, va_list arguments)
-      override {
-    if (level == rocksdb::InfoLogLevel::ERROR_LEVEL ||
-        level == rocksdb::InfoLogLevel::FATAL_LEVEL) {
-      write(LogLevel::kError, format, arguments);
-    } else if (level == rocksdb::InfoLogLevel::WARN_LEVEL) {
-      write(LogLevel::kDebug, format, arguments);
-    }
-  }
-
- private:
-  static void write(LogLevel level, const char* format, va_list arguments) {
-    char text[1024];
-    (void)std::vsnprintf(text, sizeof text, format, arguments);
-    log(level, "embedded_stream_rocksdb", text);
-  }
-};
-
 rocksdb::DBOptions shared_options(const LogPaths& paths) {
   rocksdb::DBOptions options;
   options.wal_dir = paths.wal;
-  options.info_log = std::make_shared<RocksLogger>();
+  options.info_log = make_rocks_log("embedded_stream_rocksdb");
   // With more, RocksDB starts that many threads at every look at the manifest,
   // which a reader takes several hundred times a second.
   options.max_file_opening_threads = 1;

@@ -1,6 +1,7 @@
 #include "state/rocks/database.h"
 
 #include <cerrno>
+#include <memory>
 #include <system_error>
 
 #include <rocksdb/convenience.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 
 #include "ops/base/files.h"
+#include "ops/base/rocks_log.h"
 
 namespace swavd::state {
 
@@ -21,8 +23,7 @@ rocksdb::DBOptions common_options() {
   options.max_open_files = -1;
   // Few tables: sixteen threads to open them would each serve one.
   options.max_file_opening_threads = 1;
-  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  options.keep_log_file_num = 3;
+  options.info_log = make_rocks_log("local_store_rocksdb");
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   return options;

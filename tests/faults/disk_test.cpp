@@ -235,17 +235,9 @@ TEST_F(Disk, TurnsReadOnly) {
     const auto daemon = faults_->recover();
     data_->cut_power();  // a remount waits for nobody who holds a file open
     faults_->feed(kBatch);
-    // Debian builds RocksDB with its assertions: where the sync of a table
-    // fails after its last write did, one of them is quicker than our error.
-    const auto ended = daemon->wait(e2e::kPatience);
-    const bool asserted =
-        ended == -SIGABRT &&
-        daemon->err().find("Assertion `") != std::string::npos;
-    if (!asserted) {
-      EXPECT_EQ(ended, kExitIo) << daemon->err();
-      EXPECT_NE(daemon->err().find("error   io "), std::string::npos)
-          << daemon->err();
-    }
+    EXPECT_EQ(daemon->wait(e2e::kPatience), kExitIo) << daemon->err();
+    EXPECT_NE(daemon->err().find("error   io "), std::string::npos)
+        << daemon->err();
     faults_->heed(*daemon);
     data_->mount_again();
     data_->set_read_only(true);
