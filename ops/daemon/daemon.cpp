@@ -49,30 +49,31 @@ std::string local_folder(const service::Config& config) {
   return config.data_dir + "/snapshots";
 }
 
-/// `registry` must outlive the tiers.
-Result<Tiers> open_tiers(
-    const service::Config& config,
-    metrics::Registry& registry) {
+Result<std::unique_ptr<state::SnapshotStore>> open_local(
+    const service::Config& config) {
   SWAVD_RETURN_IF_ERROR(make_folders(config.data_dir));
-  Tiers tiers;
-  auto local = state::open_local_store(
+  return state::open_local_store(
       {local_folder(config), config.snapshot.reserve_bytes});
-  if (!local.ok()) {
-    return local.error();
+}
+
+/// `registry` must outlive the tiers.
+Status open_remote(
+    const service::Config& config,
+    metrics::Registry& registry,
+    Tiers& tiers) {
+  if (config.object_store.url.empty()) {
+    return ok_status();
   }
-  tiers.local = std::move(local).value();
-  if (!config.object_store.url.empty()) {
-    auto objects = service::open_object_store(
-        config.object_store, [&registry](std::string_view reason) {
-          registry.add(Id::kObjectStoreRetries, 1, {reason});
-        });
-    if (!objects.ok()) {
-      return objects.error();
-    }
-    tiers.objects = std::move(objects).value();
-    tiers.remote = state::open_remote_run(*tiers.objects, config.run);
+  auto objects = service::open_object_store(
+      config.object_store, [&registry](std::string_view reason) {
+        registry.add(Id::kObjectStoreRetries, 1, {reason});
+      });
+  if (!objects.ok()) {
+    return objects.error();
   }
-  return tiers;
+  tiers.objects = std::move(objects).value();
+  tiers.remote = state::open_remote_run(*tiers.objects, config.run);
+  return ok_status();
 }
 
 /// Tables stay open, one for every snapshot; then threads, clients, broker
@@ -109,7 +110,7 @@ class Daemon {
   Status open();
   /// Watches another owner of the data folder for as long as one of the
   /// object store is watched.
-  Result<Tiers> open_tiers_when_free();
+  Result<std::unique_ptr<state::SnapshotStore>> open_local_when_free();
   Status own();
   /// False: told to end.
   bool wait(milliseconds pause);
@@ -153,12 +154,12 @@ class Daemon {
   std::unique_ptr<SnapshotKeeper> keeper_;
 };
 
-Result<Tiers> Daemon::open_tiers_when_free() {
+Result<std::unique_ptr<state::SnapshotStore>> Daemon::open_local_when_free() {
   const auto begun = clock_.steady();
   while (true) {
-    auto tiers = open_tiers(config_, registry_);
-    if (tiers.ok() || tiers.error().code != ErrorCode::kUnavailable) {
-      return tiers;
+    auto local = open_local(config_);
+    if (local.ok() || local.error().code != ErrorCode::kUnavailable) {
+      return local;
     }
     if (clock_.steady() - begun >= milliseconds(config_.lease.expiry_ms)) {
       return Error{
@@ -167,11 +168,11 @@ Result<Tiers> Daemon::open_tiers_when_free() {
               "run {} has another owner: {}; stop that process (a lock cannot "
               "be taken over)",
               config_.run,
-              tiers.error().message)};
+              local.error().message)};
     }
     log(LogLevel::kWarning,
-        to_string(tiers.error().code),
-        "waiting for the data folder: " + tiers.error().message);
+        to_string(local.error().code),
+        "waiting for the data folder: " + local.error().message);
     if (!wait(milliseconds(config_.lease.heartbeat_ms))) {
       return Error{
           ErrorCode::kCancelled, "told to end while waiting for the run"};
@@ -180,11 +181,12 @@ Result<Tiers> Daemon::open_tiers_when_free() {
 }
 
 Status Daemon::open() {
-  auto tiers = open_tiers_when_free();
-  if (!tiers.ok()) {
-    return tiers.error();
+  auto local = open_local_when_free();
+  if (!local.ok()) {
+    return local.error();
   }
-  tiers_ = std::move(tiers).value();
+  tiers_.local = std::move(local).value();
+  SWAVD_RETURN_IF_ERROR(open_remote(config_, registry_, tiers_));
   auto trainer = make_trainer(config_);
   if (!trainer.ok()) {
     return trainer.error();

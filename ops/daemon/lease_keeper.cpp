@@ -49,10 +49,10 @@ void LeaseKeeper::renew() {
     return;
   }
   const MutexLock lock(lease_mutex_);
-  (void)beat();
+  beat();
 }
 
-Status LeaseKeeper::beat() {
+void LeaseKeeper::beat() {
   {
     const MutexLock lock(mutex_);
     lease_.set_newest(newest_id_, newest_commit_);
@@ -65,7 +65,7 @@ Status LeaseKeeper::beat() {
     const MutexLock lock(mutex_);
     renewed_ = clock_.steady();
     show(LeaseState::kHeld);
-    return renewed;
+    return;
   }
   const Error& error = renewed.error();
   registry_.add(Id::kLeaseRenewals, 1, {to_string(error.code)});
@@ -77,7 +77,6 @@ Status LeaseKeeper::beat() {
     lost_ = error;
     show(LeaseState::kLost);
   }
-  return renewed;
 }
 
 Status LeaseKeeper::confirm() {

@@ -60,7 +60,7 @@ class LeaseKeeper {
   void release();
 
  private:
-  [[nodiscard]] Status beat() SWAVD_REQUIRES(lease_mutex_);
+  void beat() SWAVD_REQUIRES(lease_mutex_);
   void show(LeaseState state) SWAVD_REQUIRES(mutex_);
 
   const Clock& clock_;

@@ -48,38 +48,23 @@ ingest::OutRecord dead_letter(const loader::Rejected& rejected) {
   return out;
 }
 
-/// Offsets are handed out in order, so a hole below a consumed offset holds
-/// no record: compacted away, or a transaction's marker.
-void pass_absent(ingest::StreamProgress& progress) {
-  for (const ingest::Position& position : progress.positions()) {
-    std::int64_t next = position.next;
-    for (const ingest::OffsetRange& range : position.done_above) {
-      progress.absent(position.partition, next, range.first - 1);
-      next = range.last + 1;
-    }
-  }
-}
-
-/// The same for what lies below a gap: a record before it may have been read
-/// from behind offsets that never were.
-void pass_absent_below(
+/// Offsets are handed out in order, so a hole below one that was handed out, or
+/// below `end` (nothing below it will be), holds no record: compacted away, or
+/// a transaction's marker.
+void pass_absent(
     ingest::StreamProgress& progress,
-    const loader::TakenGap& gap) {
-  for (const ingest::Position& position : progress.positions()) {
-    if (position.partition != gap.partition) {
-      continue;
+    const ingest::Position& position,
+    std::optional<std::int64_t> end = std::nullopt) {
+  std::int64_t next = position.next;
+  for (const ingest::OffsetRange& range : position.done_above) {
+    if (end && range.first >= *end) {
+      break;
     }
-    std::int64_t next = position.next;
-    for (const ingest::OffsetRange& range : position.done_above) {
-      if (range.first >= gap.from) {
-        break;
-      }
-      progress.absent(position.partition, next, range.first - 1);
-      next = range.last + 1;
-    }
-    if (next < gap.from) {
-      progress.absent(position.partition, next, gap.from - 1);
-    }
+    progress.absent(position.partition, next, range.first - 1);
+    next = range.last + 1;
+  }
+  if (end && next < *end) {
+    progress.absent(position.partition, next, *end - 1);
   }
 }
 
@@ -231,7 +216,12 @@ Status TrainingLoop::consume(
          ingest::Outcome::kRejected}));
   }
   for (const loader::TakenGap& gap : batch.gaps) {
-    pass_absent_below(run_.progress, gap);
+    // What came before the gap may have been read from behind such a hole.
+    for (const ingest::Position& position : run_.progress.positions()) {
+      if (position.partition == gap.partition) {
+        pass_absent(run_.progress, position, gap.from);
+      }
+    }
     SWAVD_RETURN_IF_ERROR(
         run_.progress.skip_gap(gap.partition, gap.from, gap.to, "retention"));
     parts_.registry.add(
@@ -239,7 +229,9 @@ Status TrainingLoop::consume(
         static_cast<double>(gap.to - gap.from + 1),
         {"retention"});
   }
-  pass_absent(run_.progress);
+  for (const ingest::Position& position : run_.progress.positions()) {
+    pass_absent(run_.progress, position);
+  }
   return ok_status();
 }
 

@@ -14,7 +14,7 @@
 namespace swavd::state {
 
 /// An object store in memory, with the same conditions as the real ones.
-class MemoryObjectStore final : public ObjectStore {
+class MemoryObjectStore : public ObjectStore {
  public:
   Result<std::string> put(
       const std::string& key,

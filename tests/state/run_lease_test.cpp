@@ -38,7 +38,7 @@ class ManualClock final : public Clock {
 
 /// A store with faults: loses the answer of the next put, though the put
 /// happens; refuses puts; is away.
-class LossyStore final : public ObjectStore {
+class LossyStore final : public MemoryObjectStore {
  public:
   bool lose_next = false;
   bool refuse_puts = false;
@@ -52,7 +52,7 @@ class LossyStore final : public ObjectStore {
     if (away || refuse_puts) {
       return kAway;
     }
-    auto done = inner_.put(key, bytes, source, condition);
+    auto done = MemoryObjectStore::put(key, bytes, source, condition);
     if (std::exchange(lose_next, false)) {
       return kAway;
     }
@@ -62,34 +62,11 @@ class LossyStore final : public ObjectStore {
   Result<ObjectInfo> get(
       const std::string& key,
       const std::function<Status(Bytes)>& sink) override {
-    return away ? Result<ObjectInfo>(kAway) : inner_.get(key, sink);
+    return away ? Result<ObjectInfo>(kAway) : MemoryObjectStore::get(key, sink);
   }
-
-  Result<std::optional<ObjectInfo>> get_if_changed(
-      const std::string& key,
-      const std::string& etag,
-      const std::function<Status(Bytes)>& sink) override {
-    return inner_.get_if_changed(key, etag, sink);
-  }
-
-  Result<ObjectInfo> get_range(
-      const std::string& key,
-      std::uint64_t offset,
-      std::uint64_t bytes,
-      const std::string& etag,
-      const std::function<Status(Bytes)>& sink) override {
-    return inner_.get_range(key, offset, bytes, etag, sink);
-  }
-
-  Result<std::vector<ObjectInfo>> list(const std::string& prefix) override {
-    return inner_.list(prefix);
-  }
-
-  Status remove(const std::string& key) override { return inner_.remove(key); }
 
  private:
   const Error kAway{ErrorCode::kUnavailable, "away"};
-  MemoryObjectStore inner_;
 };
 
 class RunLeaseTest : public ::testing::Test {
