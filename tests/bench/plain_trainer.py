@@ -103,8 +103,8 @@ def main():
         step = saved["step"]
     trained = open(options.trained, "a")
     print(f"start {step}", file=trained, flush=True)
-    # A crashed member holds its partitions for the session timeout: 45 s by
-    # default, 6 s is the least that brokers allow.
+    # A crashed member holds its partitions for so long: 45 s by default, 6 s is
+    # the least that brokers allow by theirs.
     consumer = confluent_kafka.Consumer({
         "bootstrap.servers": options.bootstrap, "group.id": "plain",
         "auto.offset.reset": "earliest", "session.timeout.ms": 6000})

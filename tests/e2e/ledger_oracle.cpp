@@ -9,11 +9,15 @@
 
 #include "tests/e2e/process.h"
 #include "tests/e2e/scale.h"
+#include "tests/ledger_contract.h"
 
 namespace swavd::e2e {
 
 namespace {
 
+using ledger_contract::first_eight;
+using ledger_contract::hex16;
+using ledger_contract::in_a_gap;
 using nlohmann::json;
 
 std::uint64_t big_endian(std::string_view bytes) {
@@ -38,28 +42,6 @@ bool looks_trainable(std::string_view bytes) {
            kMaxPixels;
   }
   return bytes.starts_with(kJpegStart) && bytes.ends_with(kJpegEnd);
-}
-
-std::uint64_t first_eight(const Digest& digest) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < sizeof value; ++i) {
-    value |= static_cast<std::uint64_t>(digest[i]) << (8U * i);
-  }
-  return value;
-}
-
-std::string hex16(std::uint64_t value) {
-  return fmt::format("{:016x}", value);
-}
-
-bool in_a_gap(const json& gaps, std::int64_t offset) {
-  for (const json& gap : gaps) {
-    if (offset >= gap.at("from").get<std::int64_t>() &&
-        offset <= gap.at("to").get<std::int64_t>()) {
-      return true;
-    }
-  }
-  return false;
 }
 
 /// Every offset a position calls consumed.

@@ -4,38 +4,21 @@
 
 #include <fmt/format.h>
 
+#include "tests/ledger_contract.h"
+
 namespace swavd::sim {
 
 namespace {
 
+using ledger_contract::first_eight;
+using ledger_contract::hex16;
+using ledger_contract::in_a_gap;
 using nlohmann::json;
 
 constexpr const char* kTopic = "images";
 
-std::uint64_t first_eight(const Digest& digest) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < sizeof value; ++i) {
-    value |= static_cast<std::uint64_t>(digest[i]) << (8U * i);
-  }
-  return value;
-}
-
 std::string address_text(std::int64_t partition, std::int64_t offset) {
   return fmt::format("{}/{}/{}", kTopic, partition, offset);
-}
-
-std::string hex16(std::uint64_t value) {
-  return fmt::format("{:016x}", value);
-}
-
-bool in_a_gap(const json& gaps, std::int64_t offset) {
-  for (const json& gap : gaps) {
-    if (offset >= gap.at("from").get<std::int64_t>() &&
-        offset <= gap.at("to").get<std::int64_t>()) {
-      return true;
-    }
-  }
-  return false;
 }
 
 }  // namespace
