@@ -1,7 +1,9 @@
 // A training step on this machine's CPU, preset by preset, with what each of
-// its phases takes, and what a freeze stops it for. The crops are noise: a step
-// costs the same on any.
+// its phases takes, what a freeze stops it for, and how much slower it is while
+// a snapshot is written. The crops are noise: a step costs the same on any.
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -15,7 +17,10 @@
 #include "ops/base/philox.h"
 #include "ops/daemon/daemon.h"
 #include "ops/daemon/options.h"
+#include "ops/daemon/snapshot_keeper.h"
 #include "ops/service/config.h"
+#include "state/snapshot_store.h"
+#include "tests/state/sample.h"
 #include "trainer/openmp_policy.h"
 #include "trainer/trainer.h"
 
@@ -85,16 +90,85 @@ void BM_Memcpy(benchmark::State& run, const std::string& preset) {
   run.SetBytesProcessed(run.iterations() * static_cast<std::int64_t>(bytes));
 }
 
-void BM_Step(benchmark::State& run, const std::string& preset) {
-  const service::LoadedConfig loaded = config_of(preset);
-  auto trainer = daemon::make_trainer(loaded.config);
-  SWAVD_CHECK(trainer.ok());
-  const loader::LoaderOptions options = daemon::loader_options(loaded.config);
+loader::Batch noise_batch(const service::Config& config) {
+  const loader::LoaderOptions options = daemon::loader_options(config);
   loader::Batch batch;
   batch.images = options.batch_images;
   for (const loader::CropSpec& spec : options.crops) {
     batch.groups.push_back(noise(spec, batch.images));
   }
+  return batch;
+}
+
+/// Seconds of one step.
+double time_step(Trainer& trainer, const loader::Batch& batch) {
+  const auto begin = std::chrono::steady_clock::now();
+  SWAVD_CHECK(trainer.step(batch, 1.0).ok());
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
+      .count();
+}
+
+double median(std::vector<double> values) {
+  const auto middle =
+      values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+/// Steps of the learning-bar model alone, then while a snapshot of seer-16gf
+/// is committed at `rate` bytes per second (0: as fast as it goes), in turn;
+/// `slowdown` is the ratio of the medians.
+void BM_StepBesideACommit(benchmark::State& run) {
+  constexpr double kMilliseconds = 1e3;
+  constexpr int kStepsAlone = 12;
+  const service::LoadedConfig loaded = config_of("learning-bar");
+  auto stepping = daemon::make_trainer(loaded.config);
+  auto large = daemon::make_trainer(config_of("seer-16gf").config);
+  SWAVD_CHECK(stepping.ok() && large.ok());
+  const loader::Batch batch = noise_batch(loaded.config);
+  const state::TemporaryFolder folder;
+  auto store = state::open_local_store({folder.path().string()});
+  SWAVD_CHECK(store.ok());
+  const SystemClock clock;
+  metrics::Registry registry;
+  daemon::KeeperOptions options;
+  options.write_rate = static_cast<std::uint64_t>(run.range(0));
+  options.retention.keep_last = 1;
+  daemon::SnapshotKeeper keeper(
+      clock, registry, *store.value(), nullptr, nullptr, options, [](auto&) {});
+  time_step(*stepping.value(), batch);  // allocates
+  std::uint64_t commits = 0;
+  std::vector<double> alone;
+  std::vector<double> beside;
+  for (auto _ : run) {
+    for (int i = 0; i < kStepsAlone; ++i) {
+      alone.push_back(time_step(*stepping.value(), batch));
+    }
+    daemon::SnapshotJob job;
+    job.manifest = state::sample_manifest(++commits);
+    job.state = large.value()->freeze();
+    job.state.step = job.manifest.step;
+    const auto begin = std::chrono::steady_clock::now();
+    keeper.submit(std::move(job));
+    while (!keeper.idle()) {
+      beside.push_back(time_step(*stepping.value(), batch));
+    }
+    run.SetIterationTime(
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
+            .count());
+    SWAVD_CHECK(!keeper.fatal());
+  }
+  SWAVD_CHECK(store.value()->list().value().size() == 1);
+  run.counters["alone_ms"] = median(alone) * kMilliseconds;
+  run.counters["beside_ms"] = median(beside) * kMilliseconds;
+  run.counters["slowdown"] = median(beside) / median(alone);
+}
+
+void BM_Step(benchmark::State& run, const std::string& preset) {
+  const service::LoadedConfig loaded = config_of(preset);
+  auto trainer = daemon::make_trainer(loaded.config);
+  SWAVD_CHECK(trainer.ok());
+  const loader::Batch batch = noise_batch(loaded.config);
   StepPhases sum;
   for (auto _ : run) {
     const auto report = trainer.value()->step(batch, 1.0);
@@ -129,6 +203,12 @@ BENCHMARK_CAPTURE(BM_Freeze, seer_16gf, "seer-16gf")
     ->UseRealTime()
     ->Iterations(5)
     ->Repetitions(3);
+BENCHMARK(BM_StepBesideACommit)
+    ->Arg(0)
+    ->Arg(64 << 20)
+    ->Unit(benchmark::kMillisecond)
+    ->UseManualTime()
+    ->Iterations(3);
 BENCHMARK_CAPTURE(BM_Step, tiny, "tiny")
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime()
