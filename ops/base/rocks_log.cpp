@@ -2,6 +2,7 @@
 
 #include <cstdarg>
 #include <cstdio>
+#include <string_view>
 #include <utility>
 
 #include <rocksdb/env.h>
@@ -38,7 +39,11 @@ class RocksLog final : public rocksdb::Logger {
   void write(LogLevel level, const char* format, va_list arguments) const {
     char text[1024];
     (void)std::vsnprintf(text, sizeof text, format, arguments);
-    log(level, event_, text);
+    std::string_view line(text);
+    while (line.ends_with('\n')) {
+      line.remove_suffix(1);  // some of its messages bring their own
+    }
+    log(level, event_, line);
   }
 
   const std::string event_;

@@ -149,6 +149,9 @@ Result<std::unique_ptr<SnapshotStore>> RocksSnapshotStore::open(
     // Even opening writes: a new MANIFEST, and what the log still holds.
     SWAVD_RETURN_IF_ERROR(ballast.give_up());
   }
+  // Not left to RocksDB, which calls a folder that is not there yet an error,
+  // and does not sync the one it is made in.
+  SWAVD_RETURN_IF_ERROR(make_folders(folder / kDatabaseFolder));
   SWAVD_RETURN_IF_ERROR(sync_folder(folder));
   auto database = open_database(folder);
   if (!database.ok()) {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "ops/base/files.h"
+#include "ops/base/log.h"
 #include "state/safetensors.h"
 #include "state/snapshot_store.h"
 #include "tests/state/sample.h"
@@ -61,6 +62,13 @@ class LocalStoreTest : public testing::Test {
 
   TemporaryFolder folder_;
 };
+
+TEST_F(LocalStoreTest, FirstOpeningLogsNoError) {
+  const std::uint64_t before = log_lines(LogLevel::kError);
+  const auto store = open_store();
+  EXPECT_THAT(listed(*store), IsEmpty());
+  EXPECT_EQ(log_lines(LogLevel::kError), before);
+}
 
 TEST_F(LocalStoreTest, CommittedSnapshotIsListedAndReadBack) {
   auto store = open_store();
