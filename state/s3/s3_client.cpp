@@ -37,7 +37,8 @@ bool is_stale_key(std::string_view code) {
       {"ExpiredToken",
        "InvalidAccessKeyId",
        "InvalidToken",
-       "TokenRefreshRequired"});
+       "TokenRefreshRequired",
+       "XAdminUserNotFound"});  // versitygw's, with status 404
 }
 
 /// A code or a region is a stranger's text: letters, digits and '-' of it only.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A real S3 server (SeaweedFS) for tests, on 127.0.0.1 only.
+"""A real S3 server for tests, on 127.0.0.1 only: SeaweedFS, or what
+$SWAVD_S3_SERVER names (seaweedfs, versitygw).
 
   s3.py start --dir D --bucket B [--owner PID]
   s3.py kill --dir D      kill -9, as a crash would
@@ -32,9 +33,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import service  # noqa: E402
 from service import Failure  # noqa: E402
 
-WEED = service.DEPS / "seaweedfs" / "weed"
 READY_SECONDS = 60
-# The server's parts talk by gRPC on their port plus this.
+# SeaweedFS's parts talk by gRPC on their port plus this.
 GRPC_OFFSET = 10000
 
 
@@ -50,21 +50,85 @@ class Server(service.Service):
         return os.fsencode(self.data)
 
 
-def weed():
-    if not (WEED.parent / "STAMP").exists():
-        raise Failure(f"no S3 server in {WEED.parent}; run: ops/setup/setup test")
-    return str(WEED)
+class SeaweedFs:
+    """Four parts in one process; buckets are folders of its filer."""
+
+    name, program, setup = "SeaweedFS", "seaweedfs/weed", "test"
+
+    @staticmethod
+    def ports():
+        """Of master, volume, filer and S3, whose gRPC twins are free, too."""
+        ports = []
+        for port in service.free_ports(40, below=65536 - GRPC_OFFSET):
+            if service.is_free(port + GRPC_OFFSET):
+                ports.append(port)
+            if len(ports) == 4:
+                return dict(zip(("master", "volume", "filer", "s3"), ports))
+        raise Failure("no free ports found on 127.0.0.1")
+
+    @staticmethod
+    def prepare(server, record):
+        server.keys.write_text(json.dumps({"identities": [{
+            "name": "test", "actions": ["Admin"],
+            "credentials": [{"accessKey": record["access_key"],
+                             "secretKey": record["secret_key"]}]}]}))
+
+    @staticmethod
+    def command(server, record):
+        ports = record["ports"]
+        return [
+            "-logtostderr", "server", "-dir", str(server.data),
+            "-ip", "127.0.0.1", "-ip.bind", "127.0.0.1",
+            "-master.port", str(ports["master"]), "-master.telemetry=false",
+            "-master.volumeSizeLimitMB", "256", "-volume.max", "64",
+            "-volume.port", str(ports["volume"]),
+            "-filer", "-filer.port", str(ports["filer"]),
+            "-filer.localSocket", str(server.folder / "filer.sock"),
+            "-s3", "-s3.port", str(ports["s3"]), "-s3.config", str(server.keys),
+            "-s3.localSocket", str(server.folder / "s3.sock"),
+            "-s3.port.iceberg", "0", "-s3.port.lance", "0", "-s3.iam=false"]
+
+    @staticmethod
+    def is_ready(record):
+        """The bucket is there, and a volume can be had to put something on."""
+        ports, bucket = record["ports"], record["bucket"]
+        local = "http://127.0.0.1"
+        return (status_of(f"{local}:{ports['filer']}/buckets/{bucket}/", "POST")
+                in (201, 409)
+                and status_of(f"{local}:{ports['master']}/dir/assign") == 200)
 
 
-def port_sets():
-    """Ports for master, volume, filer and S3 whose gRPC twins are free, too."""
-    ports = []
-    for port in service.free_ports(40, below=65536 - GRPC_OFFSET):
-        if service.is_free(port + GRPC_OFFSET):
-            ports.append(port)
-        if len(ports) == 4:
-            return dict(zip(("master", "volume", "filer", "s3"), ports))
-    raise Failure("no free ports found on 127.0.0.1")
+class VersityGw:
+    """A gateway to a folder, whose folders are the buckets."""
+
+    name, program, setup = "versitygw", "versitygw/versitygw", "versitygw"
+
+    @staticmethod
+    def ports():
+        return {"s3": service.free_ports(1)[0]}
+
+    @staticmethod
+    def prepare(server, record):
+        (server.data / record["bucket"]).mkdir()
+
+    @staticmethod
+    def command(server, record):
+        return ["--port", f"127.0.0.1:{record['ports']['s3']}", "--quiet",
+                "posix", str(server.data)]
+
+    @staticmethod
+    def is_ready(_record):
+        return True
+
+
+KINDS = {"seaweedfs": SeaweedFs, "versitygw": VersityGw}
+
+
+def program_of(kind):
+    path = service.DEPS / kind.program
+    if not (path.parent / "STAMP").exists():
+        raise Failure(f"no S3 server in {path.parent}; run: ops/setup/setup {kind.setup}")
+    return str(path)
 
 
 def status_of(url, method="GET"):
@@ -79,51 +143,35 @@ def status_of(url, method="GET"):
         return None
 
 
-def is_ready(record):
-    """The gate of the bucket wants a signature, the bucket is there (buckets are
-    folders of the filer), and a volume can be had to put something on."""
-    ports, bucket = record["ports"], record["bucket"]
-    local = "http://127.0.0.1"
-    return (status_of(f"{local}:{ports['s3']}/{bucket}/") == 403
-            and status_of(f"{local}:{ports['filer']}/buckets/{bucket}/", "POST")
-            in (201, 409)
-            and status_of(f"{local}:{ports['master']}/dir/assign") == 200)
-
-
 def wait_ready(server, process, record):
+    """Until the gate of the bucket wants a signature, and it is ready behind it."""
+    kind = KINDS[record["kind"]]
+    gate = f"http://127.0.0.1:{record['ports']['s3']}/{record['bucket']}/"
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise Failure("SeaweedFS ended while starting:\n" + server.last_lines())
-        if is_ready(record):
+            raise Failure(f"{kind.name} ended while starting:\n" + server.last_lines())
+        if status_of(gate) == 403 and kind.is_ready(record):
             return
         # Not an event that can be awaited: another process opens its port.
         time.sleep(0.05)
     process.kill()
-    raise Failure(f"SeaweedFS was not ready after {READY_SECONDS} s:\n"
+    raise Failure(f"{kind.name} was not ready after {READY_SECONDS} s:\n"
                   + server.last_lines())
 
 
 def launch(server, record):
-    ports = record["ports"]
-    arguments = [
-        weed(), "-logtostderr", "server", "-dir", str(server.data),
-        "-ip", "127.0.0.1", "-ip.bind", "127.0.0.1",
-        "-master.port", str(ports["master"]), "-master.telemetry=false",
-        "-master.volumeSizeLimitMB", "256", "-volume.max", "64",
-        "-volume.port", str(ports["volume"]),
-        "-filer", "-filer.port", str(ports["filer"]),
-        "-filer.localSocket", str(server.folder / "filer.sock"),
-        "-s3", "-s3.port", str(ports["s3"]), "-s3.config", str(server.keys),
-        "-s3.localSocket", str(server.folder / "s3.sock"),
-        "-s3.port.iceberg", "0", "-s3.port.lance", "0", "-s3.iam=false"]
+    kind = KINDS[record["kind"]]
+    keys = {"ROOT_ACCESS_KEY": record["access_key"],  # versitygw's way to get them
+            "ROOT_SECRET_KEY": record["secret_key"]}
     with open(server.log, "ab") as log:
         process = subprocess.Popen(
-            arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            cwd=server.folder, start_new_session=True)
+            [program_of(kind), *kind.command(server, record)],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            cwd=server.folder, start_new_session=True, env={**os.environ, **keys})
     server.write_record(**{**record, "pid": process.pid})
     wait_ready(server, process, record)
-    print(json.dumps({"endpoint": f"http://127.0.0.1:{ports['s3']}",
+    print(json.dumps({"endpoint": f"http://127.0.0.1:{record['ports']['s3']}",
                       "access_key": record["access_key"],
                       "secret_key": record["secret_key"],
                       "pid": process.pid}), flush=True)
@@ -132,15 +180,16 @@ def launch(server, record):
 def start(server, options):
     if server.record.exists():
         raise Failure(f"{server.folder} has a server already; use restart")
-    weed()  # an absent server is reported before anything is written
+    name = os.environ.get("SWAVD_S3_SERVER") or "seaweedfs"
+    if name not in KINDS:
+        raise Failure(f"SWAVD_S3_SERVER is {name!r}, not one of {', '.join(KINDS)}")
+    kind = KINDS[name]
+    program_of(kind)  # an absent server is reported before anything is written
     server.data.mkdir(parents=True, exist_ok=True)
-    record = {"bucket": options.bucket, "owner": options.owner,
+    record = {"kind": name, "bucket": options.bucket, "owner": options.owner,
               "access_key": "TEST" + secrets.token_hex(8).upper(),
-              "secret_key": secrets.token_urlsafe(30), "ports": port_sets()}
-    server.keys.write_text(json.dumps({"identities": [{
-        "name": "test", "actions": ["Admin"],
-        "credentials": [{"accessKey": record["access_key"],
-                         "secretKey": record["secret_key"]}]}]}))
+              "secret_key": secrets.token_urlsafe(30), "ports": kind.ports()}
+    kind.prepare(server, record)
     if options.owner:
         service.watch_owner(server, options.owner)
     launch(server, record)

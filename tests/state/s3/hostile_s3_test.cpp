@@ -296,6 +296,16 @@ TEST_F(HostileS3Test, KeyThatStaysWrongIsSaidAfterOneRequest) {
   EXPECT_THAT(lines(), SizeIs(1));
 }
 
+TEST_F(HostileS3Test, UnknownKeyIsNoAbsentObjectWhateverItsStatus) {
+  auto& store = open([](const SeenRequest&, std::size_t) {
+    return s3_error(404, "XAdminUserNotFound");
+  });
+  const auto text = get_text(store, "k");
+  ASSERT_FALSE(text.ok());
+  EXPECT_EQ(text.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(text.error().message, HasSubstr("replace them"));
+}
+
 TEST_F(HostileS3Test, SecretsAndStrangersWordsAppearInNoMessage) {
   machine_.variables["AWS_SESSION_TOKEN"] = "CANARYTOKEN";
   auto& store = open([](const SeenRequest& request, std::size_t) {

@@ -18,8 +18,15 @@ namespace {
 
 constexpr const char* kBucket = "swavd-test";
 
+/// $SWAVD_S3_SERVER as tests/services/s3.py takes it.
+bool is_versitygw() {
+  const char* name = std::getenv("SWAVD_S3_SERVER");
+  return name != nullptr && std::string(name) == "versitygw";
+}
+
 std::string program_folder() {
-  return services::deps_folder() + "/seaweedfs";
+  return services::deps_folder() +
+         (is_versitygw() ? "/versitygw" : "/seaweedfs");
 }
 
 services::Ended service(const std::string& arguments, bool with_errors = true) {
@@ -34,7 +41,8 @@ RealS3::RealS3(std::string folder, std::string endpoint)
 
 std::unique_ptr<RealS3> RealS3::start(std::string& why) {
   if (!std::filesystem::exists(program_folder() + "/STAMP")) {
-    why = "no S3 server in " + program_folder() + "; run: ops/setup/setup test";
+    why = "no S3 server in " + program_folder() + "; run: ops/setup/setup " +
+          (is_versitygw() ? "versitygw" : "test");
     return nullptr;
   }
   std::string folder = testing::TempDir() + "s3XXXXXX";

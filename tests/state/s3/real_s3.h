@@ -8,7 +8,8 @@
 namespace swavd::state {
 
 /// A real S3 server that tests/services/s3.py runs, in a folder of its own,
-/// for as long as this object lives.
+/// for as long as this object lives: SeaweedFS, or versitygw when
+/// $SWAVD_S3_SERVER is that.
 class RealS3 {
  public:
   /// nullptr when it is not installed, or when it does not start: `why` then
