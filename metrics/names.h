@@ -18,6 +18,7 @@ enum class Type : std::uint8_t { kCounter, kGauge, kHistogram };
   X(kBuildInfo, kGauge, "swavd_build_info", "version,trainer", "Always 1; the labels say what is running.") \
   X(kState, kGauge, "swavd_state", "state", "Life-cycle state: exactly one is 1.") \
   X(kLogMessages, kCounter, "swavd_log_messages_total", "level", "Log lines by level.") \
+  X(kLogDropped, kCounter, "swavd_log_dropped_total", "", "Log lines left out because nobody read stderr.") \
   X(kWatchdogPing, kGauge, "swavd_watchdog_last_ping_timestamp_seconds", "", "When progress was last told to the service manager.") \
   X(kRunGeneration, kGauge, "swavd_run_generation", "", "Generation under which this process owns the run.") \
   X(kLeaseState, kGauge, "swavd_lease_state", "state", "How the run is held: exactly one is 1.") \

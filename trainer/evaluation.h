@@ -40,8 +40,9 @@ struct Accuracy {
     const Features& second);
 
 /// Exact p value for the hypothesis that paired results `after` are better
-/// than `before`: McNemar's exact (binomial) test, one-sided.
-[[nodiscard]] double mcnemar_p(
+/// than `before`: the sign test over the pairs that differ, one-sided. For
+/// results of 0 and 1 that is McNemar's exact test.
+[[nodiscard]] double paired_p(
     const std::vector<std::uint8_t>& before,
     const std::vector<std::uint8_t>& after);
 

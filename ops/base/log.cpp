@@ -4,10 +4,18 @@
 #include <atomic>
 #include <cstdlib>
 #include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include "ops/base/mutex.h"
 
 namespace swavd {
 
@@ -33,6 +41,10 @@ struct Logger {
   LogLevel least = LogLevel::kInfo;
   LogFormat format = LogFormat::kText;
   std::array<std::atomic<std::uint64_t>, 4> lines{};
+  std::atomic<std::uint64_t> dropped{0};
+  /// From asking for room to having written, lest another thread takes it.
+  Mutex mutex;
+  std::uint64_t dropped_since SWAVD_GUARDED_BY(mutex) = 0;  ///< the last line
 };
 
 Logger& logger() {
@@ -73,7 +85,7 @@ std::string text_line(
     std::size_t level,
     std::string_view event,
     std::string_view message,
-    std::initializer_list<LogField> fields) {
+    std::span<const LogField> fields) {
   std::string line =
       fmt::format("{:<7} {} {}", kNames[level], event, one_line(message));
   for (const LogField& field : fields) {
@@ -86,7 +98,7 @@ std::string json_line(
     std::size_t level,
     std::string_view event,
     std::string_view message,
-    std::initializer_list<LogField> fields) {
+    std::span<const LogField> fields) {
   std::string line = fmt::format(
       R"({{"level":"{}","event":"{}","message":)", kNames[level], event);
   append_json_string(line, message);
@@ -98,6 +110,92 @@ std::string json_line(
   }
   line.push_back('}');
   return line;
+}
+
+/// A line that is no longer than this fits whenever a pipe or a socket says
+/// that it has room (PIPE_BUF, pipe(7)).
+constexpr std::size_t kLongestLine = 4095;
+/// What of it the texts may take; the rest is for names.
+constexpr std::size_t kLongestText = 3500;
+
+/// Whether stderr takes a line. Only the first that finds it full waits.
+bool has_room(bool patient) {
+  constexpr int kPatienceMs = 100;
+  pollfd room{STDERR_FILENO, POLLOUT, 0};
+  return ::poll(&room, 1, patient ? kPatienceMs : 0) != 0;
+}
+
+std::string formatted(
+    const Logger& self,
+    LogLevel level,
+    std::string_view event,
+    std::string_view message,
+    std::span<const LogField> fields) {
+  const auto index = static_cast<std::size_t>(level);
+  if (self.format == LogFormat::kJson) {
+    return json_line(index, event, message, fields);
+  }
+  const std::string line = text_line(index, event, message, fields);
+  return self.journal ? fmt::format("<{}>{}", kPriorities[index], line) : line;
+}
+
+/// As `formatted`, at most `kLongestLine` long: if need be with texts cut
+/// short.
+std::string fitting_line(
+    const Logger& self,
+    LogLevel level,
+    std::string_view event,
+    std::string_view message,
+    std::span<const LogField> fields) {
+  std::string line = formatted(self, level, event, message, fields);
+  if (line.size() <= kLongestLine) {
+    return line;
+  }
+  constexpr std::size_t kLongestEscape = 6;  // "\u001f"
+  const std::size_t share = kLongestText / kLongestEscape / (fields.size() + 1);
+  const auto cut = [share](std::string_view text) {
+    if (text.size() <= share) {
+      return std::string(text);
+    }
+    std::size_t end = share;
+    while (end > 0 &&
+           (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) {
+      --end;  // not in the middle of a character
+    }
+    return std::string(text.substr(0, end)) + " [cut]";
+  };
+  std::vector<LogField> shorter(fields.begin(), fields.end());
+  for (LogField& field : shorter) {
+    field.value = cut(field.value);
+  }
+  return formatted(self, level, event, cut(message), shorter);
+}
+
+void write_or_drop(Logger& self, const std::string& line) {
+  const MutexLock lock(self.mutex);
+  const auto write = [&self](const std::string& text) {
+    self.out.log(spdlog::level::info, spdlog::string_view_t(text));
+  };
+  if (!has_room(self.dropped_since == 0)) {
+    ++self.dropped_since;
+    self.dropped.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  if (const std::uint64_t dropped = std::exchange(self.dropped_since, 0);
+      dropped > 0) {
+    write(formatted(
+        self,
+        LogLevel::kWarning,
+        "log_lines_dropped",
+        "nobody read the log: lines were left out",
+        std::array{LogField{"lines", std::to_string(dropped)}}));
+    if (!has_room(/*patient=*/false)) {
+      ++self.dropped_since;
+      self.dropped.fetch_add(1, std::memory_order_relaxed);
+      return;
+    }
+  }
+  write(line);
 }
 
 }  // namespace
@@ -118,18 +216,19 @@ void log(
   if (level < self.least) {
     return;
   }
-  std::string line = self.format == LogFormat::kJson
-                         ? json_line(index, event, message, fields)
-                         : text_line(index, event, message, fields);
-  if (self.journal && self.format == LogFormat::kText) {
-    line = fmt::format("<{}>{}", kPriorities[index], line);
-  }
-  self.out.log(spdlog::level::info, spdlog::string_view_t(line));
+  write_or_drop(
+      self,
+      fitting_line(
+          self, level, event, message, {fields.begin(), fields.size()}));
 }
 
 std::uint64_t log_lines(LogLevel level) {
   return logger().lines[static_cast<std::size_t>(level)].load(
       std::memory_order_relaxed);
+}
+
+std::uint64_t log_dropped() {
+  return logger().dropped.load(std::memory_order_relaxed);
 }
 
 }  // namespace swavd

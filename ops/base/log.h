@@ -24,7 +24,9 @@ void configure_log(LogLevel least, LogFormat format);
 
 /// Writes one line to stderr. `event` is a fixed word_with_underscores that
 /// tools can search for; where a failure raises a counter, the same word
-/// stands in its label. Thread-safe; never blocks on the network.
+/// stands in its label. Thread-safe. Never waits for whoever reads stderr: when
+/// a pipe or socket there is full for a tenth of a second, lines are left out
+/// until it has room again; the next one then says how many.
 void log(
     LogLevel level,
     std::string_view event,
@@ -33,5 +35,8 @@ void log(
 
 /// Lines written so far per level, for the metric `log_messages_total`.
 [[nodiscard]] std::uint64_t log_lines(LogLevel level);
+
+/// Lines left out so far, for the metric `log_dropped_total`.
+[[nodiscard]] std::uint64_t log_dropped();
 
 }  // namespace swavd

@@ -43,6 +43,7 @@ Status eval_views(const ModelArguments& arguments) {
       model.value().config,
       arguments.images,
       arguments.limit,
+      arguments.rounds,
       progress());
   end_progress();
   if (!report.ok()) {
@@ -52,6 +53,7 @@ Status eval_views(const ModelArguments& arguments) {
   if (arguments.json) {
     print(Json({{"snapshot", model.value().snapshot_id},
                 {"images", views.hits.size()},
+                {"rounds", views.rounds},
                 {"top1", views.top1},
                 {"standard_error", views.standard_error}})
               .dump());
@@ -169,6 +171,12 @@ void add_eval(CLI::App& app, ModelArguments& arguments, Body& body) {
   views->add_option("--images", arguments.images, "A folder or a tar file")
       ->required();
   views->add_option("--limit", arguments.limit, "Images at most; 0: all");
+  views
+      ->add_option(
+          "--rounds",
+          arguments.rounds,
+          "Draw so many pairs of views of each image: a smaller error")
+      ->check(CLI::Range(1, 255));
   views->add_flag("--json", arguments.json, "As JSON");
   views->callback(
       [&] { body = [&arguments] { return eval_views(arguments); }; });

@@ -20,6 +20,7 @@ struct ModelArguments {
   std::string out;
   std::string crops;
   std::uint64_t limit = 1000;
+  std::int32_t rounds = 1;
   bool json = false;
   daemon::KnnQuery knn;
 };

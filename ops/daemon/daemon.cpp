@@ -344,6 +344,7 @@ void Daemon::refresh_gauges() {
         static_cast<double>(log_lines(level)),
         {kNames[static_cast<std::size_t>(level)]});
   }
+  registry_.raise_to(Id::kLogDropped, static_cast<double>(log_dropped()));
   if (const auto free = free_bytes(config_.data_dir); free.ok()) {
     registry_.set(
         Id::kStorageFree, static_cast<double>(free.value()), {"data_dir"});

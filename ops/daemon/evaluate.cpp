@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <utility>
 
@@ -133,6 +134,50 @@ std::uint64_t count_classes(const std::vector<std::string>& labels) {
   Classes classes;
   (void)classes.learn(labels);
   return classes.numbers.size();
+}
+
+/// Two views of each image, drawn from `seed`: [images], 1 where the first
+/// found the second.
+Result<std::vector<std::uint8_t>> one_round_of_views(
+    trainer::Trainer& trainer,
+    const service::Config& config,
+    const std::string& path,
+    std::uint64_t limit,
+    std::uint64_t seed,
+    const ImageProgress& progress) {
+  loader::LoaderOptions options = loader_options(config);
+  options.order = loader::Order::kArrival;
+  options.drop_incomplete = false;
+  options.seed = seed;  // the views stay the same whatever the run's seed is
+  options.crops.resize(1);
+  options.crops[0].count = 2;
+  trainer::Features first;
+  trainer::Features second;
+  SWAVD_RETURN_IF_ERROR(for_each_batch(
+      path,
+      {},
+      options,
+      trainer.allocator(),
+      limit,
+      [&](const loader::Batch& batch) -> Status {
+        if (batch.images == 0) {
+          return ok_status();
+        }
+        auto both = trainer.embed(batch);
+        if (!both.ok()) {
+          return both.error();
+        }
+        const std::int64_t take =
+            limit > 0 ? std::min(
+                            std::int64_t{batch.images},
+                            static_cast<std::int64_t>(limit) - first.rows)
+                      : batch.images;
+        append(first, rows_of(both.value(), 0, take));
+        append(second, rows_of(both.value(), batch.images, take));
+        progress(static_cast<std::uint64_t>(first.rows));
+        return ok_status();
+      }));
+  return trainer::view_retrieval(first, second);
 }
 
 /// How the images of a kNN evaluation become features.
@@ -309,53 +354,47 @@ Result<ViewsReport> eval_views(
     const service::Config& config,
     const std::string& path,
     std::uint64_t limit,
+    std::int32_t rounds,
     const ImageProgress& progress) {
-  loader::LoaderOptions options = loader_options(config);
-  options.order = loader::Order::kArrival;
-  options.drop_incomplete = false;
-  options.seed = 0;  // the views stay the same whatever the run's seed is
-  options.crops.resize(1);
-  options.crops[0].count = 2;
-  trainer::Features first;
-  trainer::Features second;
-  SWAVD_RETURN_IF_ERROR(for_each_batch(
-      path,
-      {},
-      options,
-      trainer.allocator(),
-      limit,
-      [&](const loader::Batch& batch) -> Status {
-        if (batch.images == 0) {
-          return ok_status();
-        }
-        auto both = trainer.embed(batch);
-        if (!both.ok()) {
-          return both.error();
-        }
-        const std::int64_t take =
-            limit > 0 ? std::min(
-                            std::int64_t{batch.images},
-                            static_cast<std::int64_t>(limit) - first.rows)
-                      : batch.images;
-        append(first, rows_of(both.value(), 0, take));
-        append(second, rows_of(both.value(), batch.images, take));
-        if (progress) {
-          progress(static_cast<std::uint64_t>(first.rows));
-        }
-        return ok_status();
-      }));
-  auto hits = trainer::view_retrieval(first, second);
-  if (!hits.ok()) {
-    return hits.error();
-  }
   ViewsReport report;
-  report.hits = std::move(hits).value();
-  const auto n = static_cast<double>(report.hits.size());
-  const auto right = static_cast<double>(
-      std::count(report.hits.begin(), report.hits.end(), 1));
-  const double share = right / n;
-  report.top1 = kPercent * share;
-  report.standard_error = kPercent * std::sqrt(share * (1 - share) / n);
+  report.rounds = rounds;
+  std::uint64_t before = 0;  // images of the rounds so far
+  for (std::int32_t round = 0; round < rounds; ++round) {
+    const auto hits = one_round_of_views(
+        trainer,
+        config,
+        path,
+        limit,
+        static_cast<std::uint64_t>(round),
+        [&](std::uint64_t images) {
+          if (progress) {
+            progress(before + images);
+          }
+        });
+    if (!hits.ok()) {
+      return hits.error();
+    }
+    report.hits.resize(hits.value().size());
+    std::transform(
+        hits.value().begin(),
+        hits.value().end(),
+        report.hits.begin(),
+        report.hits.begin(),
+        std::plus<>());
+    before += hits.value().size();
+  }
+  const auto images = static_cast<double>(report.hits.size());
+  double sum = 0;
+  double squares = 0;
+  for (const std::uint8_t hits : report.hits) {
+    const double share = hits / static_cast<double>(rounds);
+    sum += share;
+    squares += share * share;
+  }
+  const double mean = sum / images;
+  report.top1 = kPercent * mean;
+  report.standard_error =
+      kPercent * std::sqrt((squares / images - mean * mean) / images);
   return report;
 }
 

@@ -55,19 +55,23 @@ struct EmbeddedImages {
 
 /// View retrieval, without labels.
 struct ViewsReport {
-  std::vector<std::uint8_t> hits;  ///< [images], 1: found its other view
-  double top1 = 0;                 ///< percent
-  double standard_error = 0;       ///< percent
+  std::vector<std::uint8_t> hits;  ///< [images], rounds that found the view
+  std::int32_t rounds = 1;
+  double top1 = 0;            ///< percent of all rounds
+  double standard_error = 0;  ///< percent, over the images
 };
 
 /// Two random views of each image, drawn as the training crops of the first
 /// group are, from the image's place in PATH and a seed that does not change:
-/// two calls on the same images can be compared pair by pair.
+/// two calls on the same images can be compared pair by pair. Each of `rounds`
+/// (1 to 255) draws two others and asks anew: what is said of an image is then
+/// less of an accident. `limit`: images at most; 0: all.
 [[nodiscard]] Result<ViewsReport> eval_views(
     trainer::Trainer& trainer,
     const service::Config& config,
     const std::string& path,
     std::uint64_t limit,
+    std::int32_t rounds,
     const ImageProgress& progress);
 
 struct KnnQuery {

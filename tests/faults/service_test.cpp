@@ -8,10 +8,13 @@
 #include <string>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/e2e/http_get.h"
@@ -239,6 +242,32 @@ TEST(Clock, Jumps) {
     faults.check();
     row.injected();
   }
+  faults.finish();
+}
+
+TEST(Log, IsReadByNobody) {
+  Row row(
+      "stderr is a pipe that nobody reads, full from the start",
+      "lines are left out and counted; steps, snapshots and the drain go on");
+  FaultSite faults;
+  const std::string pipe = faults.site().path("stderr");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const int end = ::open(pipe.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(end, 0);
+  const std::string block(512, '.');
+  while (::write(end, block.data(), block.size()) > 0) {
+  }
+  faults.feed(4 * kBatch);
+  const auto daemon = faults.site().start_under(
+      {"/bin/sh", "-c", R"(exec "$@" 2>"$0")", pipe}, faults.arguments());
+  row.injected();
+  ASSERT_TRUE(faults.catch_up(*daemon));
+  const auto page = e2e::http_get(faults.site().port(), "/metrics");
+  ASSERT_TRUE(page);
+  EXPECT_THAT(
+      page->body, ::testing::ContainsRegex("\nswavd_log_dropped_total [1-9]"));
+  ASSERT_EQ(e2e::Site::drain(*daemon), 0);
+  ::close(end);
   faults.finish();
 }
 

@@ -14,17 +14,17 @@ double log_choose(double n, double k) {
 
 }  // namespace
 
-double mcnemar_p(
+double paired_p(
     const std::vector<std::uint8_t>& before,
     const std::vector<std::uint8_t>& after) {
   SWAVD_CHECK(before.size() == after.size());
   std::int64_t gained = 0;
   std::int64_t lost = 0;
   for (std::size_t i = 0; i < before.size(); ++i) {
-    gained += before[i] == 0 && after[i] != 0 ? 1 : 0;
-    lost += before[i] != 0 && after[i] == 0 ? 1 : 0;
+    gained += after[i] > before[i] ? 1 : 0;
+    lost += after[i] < before[i] ? 1 : 0;
   }
-  // Under the hypothesis of no change each discordant pair is a fair coin:
+  // Under the hypothesis of no change each pair that differs is a fair coin:
   // p = P(Binomial(gained + lost, 1/2) >= gained).
   const std::int64_t pairs = gained + lost;
   const auto n = static_cast<double>(pairs);
