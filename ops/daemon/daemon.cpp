@@ -133,6 +133,7 @@ class Daemon {
   [[nodiscard]] Progress progress() const;
   void refresh_gauges();
   std::unique_ptr<Ticker> watch_lag();
+  void tell_of_partitions(std::size_t before, std::size_t now);
 
   const service::Config config_;
   const DaemonOptions& options_;
@@ -499,11 +500,28 @@ std::unique_ptr<Ticker> Daemon::watch_lag() {
       "lag",
       kPeriod,
       [this,
-       watched = std::shared_ptr<ingest::Source>(std::move(source).value())] {
-        if (const auto bounds = watched->bounds(); bounds.ok()) {
-          board_->bounds(bounds.value());
+       watched = std::shared_ptr<ingest::Source>(std::move(source).value()),
+       known = stream_.partitions.size()]() mutable {
+        const auto bounds = watched->bounds();
+        if (!bounds.ok()) {
+          return;
+        }
+        board_->bounds(bounds.value());
+        if (bounds.value().size() > known) {
+          tell_of_partitions(known, bounds.value().size());
+          known = bounds.value().size();
         }
       });
+}
+
+void Daemon::tell_of_partitions(std::size_t before, std::size_t now) {
+  constexpr const char* kReason = "partitions_added";
+  registry_.add(Id::kStreamErrors, 1, {kReason});
+  log(LogLevel::kWarning,
+      kReason,
+      "the stream has more partitions than this process reads: restart it, and "
+      "the new ones are read from their first record",
+      {{"before", std::to_string(before)}, {"now", std::to_string(now)}});
 }
 
 Progress Daemon::progress() const {

@@ -169,13 +169,16 @@ void StatusBoard::positions(const std::vector<ingest::Position>& positions) {
 void StatusBoard::bounds(const std::vector<ingest::PartitionBounds>& bounds) {
   const MutexLock lock(mutex_);
   for (const ingest::PartitionBounds& bound : bounds) {
-    Partition& partition = partitions_[bound.partition];
-    partition.end = bound.end;
     registry_.set(
         Id::kStreamEnd,
         static_cast<double>(bound.end),
         {std::to_string(bound.partition)});
-    show_lag(bound.partition, partition);
+    const auto read = partitions_.find(bound.partition);
+    if (read == partitions_.end()) {
+      continue;  // added while this process runs: it does not read it
+    }
+    read->second.end = bound.end;
+    show_lag(bound.partition, read->second);
   }
 }
 

@@ -177,6 +177,31 @@ TEST_F(RealBroker, TopicDeletedAndMadeAnew) {
   EXPECT_EQ(e2e::list_snapshots(faults_->site().data_dir()), before);
 }
 
+TEST_F(RealBroker, PartitionsAreAdded) {
+  Row row(
+      "partitions are added to the topic",
+      "told at once; the next start reads them from their first record");
+  const auto daemon = faults_->recover();
+  ASSERT_TRUE(faults_->catch_up(*daemon));
+  faults_->stop_writing();
+  kafka_->add_partitions("images", kPartitions + 2);
+  row.injected();
+  faults_->expect_reason(
+      *daemon,
+      R"(swavd_stream_errors_total{reason="partitions_added"})",
+      "partitions_added");
+  ASSERT_EQ(e2e::Site::drain(*daemon), 0);
+  faults_->heed(*daemon);
+  faults_->feed(20 * kBatch);  // keys, so all partitions get some
+  faults_->finish();
+  const auto& positions = faults_->newest().at("positions");
+  ASSERT_EQ(positions.size(), static_cast<std::size_t>(kPartitions + 2));
+  for (const auto& position : positions) {
+    EXPECT_EQ(position.at("start"), 0) << position;
+    EXPECT_GT(position.at("next"), 0) << position;
+  }
+}
+
 TEST_F(RealBroker, RetentionOvertakesTheRun) {
   Row row(
       "offsets are gone before they were read",

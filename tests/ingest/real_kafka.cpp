@@ -121,6 +121,21 @@ void RealKafka::create_topic(const std::string& topic, int partitions) {
       std::to_string(partitions));
 }
 
+void RealKafka::add_partitions(const std::string& topic, int partitions) {
+  Admin admin(bootstrap_);
+  std::array<char, 256> why{};
+  rd_kafka_NewPartitions_t* request = rd_kafka_NewPartitions_new(
+      topic.c_str(),
+      static_cast<std::size_t>(partitions),
+      why.data(),
+      why.size());
+  ASSERT_NE(request, nullptr) << why.data();
+  rd_kafka_CreatePartitions(
+      admin.client(), &request, 1, nullptr, admin.queue());
+  rd_kafka_NewPartitions_destroy(request);
+  admin.expect_done("add partitions to " + topic);
+}
+
 void RealKafka::delete_topic(const std::string& topic) {
   Admin admin(bootstrap_);
   rd_kafka_DeleteTopic_t* request = rd_kafka_DeleteTopic_new(topic.c_str());

@@ -28,6 +28,8 @@ class RealKafka {
 
   /// Makes a topic; each of these waits until it is done.
   void create_topic(const std::string& topic, int partitions);
+  /// The topic then has so many.
+  void add_partitions(const std::string& topic, int partitions);
   void delete_topic(const std::string& topic);
   void delete_records(
       const std::string& topic,
