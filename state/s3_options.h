@@ -47,6 +47,10 @@ struct S3Options {
   /// Pauses are drawn from [0, first_pause * 2^n], at most longest_pause.
   std::chrono::milliseconds first_pause{100};
   std::chrono::milliseconds longest_pause{20'000};
+  /// Asked again and again while a request or a pause is under way: once true,
+  /// that ends within about a second, without another attempt, and all later
+  /// ones at once: kUnavailable. On any thread; empty: never.
+  std::function<bool()> give_up;
   /// Told of each attempt that is made again: "timeout", "connection",
   /// "truncated", "throttled", "server_error" or "conflict". On any thread.
   std::function<void(std::string_view reason)> on_retry;

@@ -1,7 +1,9 @@
 #include "ops/daemon/daemon.h"
 
+#include <atomic>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -37,6 +39,7 @@ namespace {
 using metrics::Id;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using std::chrono::steady_clock;
 
 /// Where snapshots go: the local store, and the remote tier when configured.
 struct Tiers {
@@ -56,18 +59,38 @@ Result<std::unique_ptr<state::SnapshotStore>> open_local(
       {local_folder(config), config.snapshot.reserve_bytes});
 }
 
-/// `registry` must outlive the tiers.
+/// How long the object store is waited for: as long as it takes, until the end
+/// is told. Thread-safe.
+class Patience {
+ public:
+  void end_in(milliseconds time) {
+    end_ = (steady_clock::now() + time).time_since_epoch().count();
+  }
+
+  [[nodiscard]] bool ended() const {
+    return steady_clock::now().time_since_epoch().count() > end_;
+  }
+
+ private:
+  std::atomic<steady_clock::rep> end_{
+      std::numeric_limits<steady_clock::rep>::max()};
+};
+
+/// `registry` and `patience` must outlive the tiers.
 Status open_remote(
     const service::Config& config,
     metrics::Registry& registry,
+    const Patience& patience,
     Tiers& tiers) {
   if (config.object_store.url.empty()) {
     return ok_status();
   }
   auto objects = service::open_object_store(
-      config.object_store, [&registry](std::string_view reason) {
+      config.object_store,
+      [&registry](std::string_view reason) {
         registry.add(Id::kObjectStoreRetries, 1, {reason});
-      });
+      },
+      [&patience] { return patience.ended(); });
   if (!objects.ok()) {
     return objects.error();
   }
@@ -145,6 +168,7 @@ class Daemon {
   std::unique_ptr<service::HttpServer> page_;
   std::unique_ptr<service::HttpServer> probes_;
   std::unique_ptr<service::HttpServer> admin_;
+  Patience patience_;
   Tiers tiers_;
   std::unique_ptr<trainer::Trainer> trainer_;
   RunStream stream_;
@@ -187,7 +211,7 @@ Status Daemon::open() {
     return local.error();
   }
   tiers_.local = std::move(local).value();
-  SWAVD_RETURN_IF_ERROR(open_remote(config_, registry_, tiers_));
+  SWAVD_RETURN_IF_ERROR(open_remote(config_, registry_, patience_, tiers_));
   auto trainer = make_trainer(config_);
   if (!trainer.ok()) {
     return trainer.error();
@@ -606,6 +630,10 @@ Status Daemon::train() {
       loop_options(),
       std::move(run_));
   const Status status = loop.run();
+  // What is not uploaded by now waits for the next start; giving the run back
+  // is not worth more than this to whoever waits for the process.
+  constexpr milliseconds kLastWords{20'000};
+  patience_.end_in(kLastWords);
   loader->close();
   stream_.source->close();
   return status;

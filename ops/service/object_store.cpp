@@ -18,7 +18,8 @@ state::S3Addressing addressing_of(const std::string& word) {
 
 Result<std::unique_ptr<state::ObjectStore>> open_object_store(
     const ObjectStoreConfig& config,
-    std::function<void(std::string_view reason)> on_retry) {
+    std::function<void(std::string_view reason)> on_retry,
+    std::function<bool()> give_up) {
   state::S3Options s3;
   s3.endpoint = config.endpoint;
   s3.region = config.region;
@@ -28,6 +29,7 @@ Result<std::unique_ptr<state::ObjectStore>> open_object_store(
   s3.ca_file = config.ca_file;
   s3.upload_bytes_per_second = config.upload_bytes_per_second;
   s3.on_retry = std::move(on_retry);
+  s3.give_up = std::move(give_up);
   return state::open_object_store(config.url, s3);
 }
 

@@ -10,10 +10,11 @@
 
 namespace swavd::service {
 
-/// The store of `[object_store]`, whose url must not be empty. `on_retry`: see
-/// S3Options. Errors: those of `state::open_object_store`.
+/// The store of `[object_store]`, whose url must not be empty. `on_retry` and
+/// `give_up`: see S3Options. Errors: those of `state::open_object_store`.
 [[nodiscard]] Result<std::unique_ptr<state::ObjectStore>> open_object_store(
     const ObjectStoreConfig& config,
-    std::function<void(std::string_view reason)> on_retry = {});
+    std::function<void(std::string_view reason)> on_retry = {},
+    std::function<bool()> give_up = {});
 
 }  // namespace swavd::service

@@ -58,6 +58,8 @@ std::string_view failure_word(CURLcode code) {
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_CONNECT_ERROR:
       return "tls";
+    case CURLE_ABORTED_BY_CALLBACK:
+      return "given_up";
     default:
       return "connection";
   }
@@ -117,6 +119,16 @@ class HttpClient::Connection {
     return wanted ? bytes : CURL_WRITEFUNC_ERROR;
   }
 
+  /// Called about once a second while nothing moves, else more often.
+  static int on_progress(
+      void* give_up,
+      curl_off_t /*to_receive*/,
+      curl_off_t /*received*/,
+      curl_off_t /*to_send*/,
+      curl_off_t /*sent*/) {
+    return (*static_cast<const std::function<bool()>*>(give_up))() ? 1 : 0;
+  }
+
   void set_request(const HttpRequest& request, curl_slist* headers) {
     CURL* const easy = easy_.get();
     curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
@@ -164,6 +176,12 @@ class HttpClient::Connection {
         easy,
         CURLOPT_MAX_SEND_SPEED_LARGE,
         static_cast<curl_off_t>(limits.upload_bytes_per_second));
+    if (limits.give_up) {
+      curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+      curl_easy_setopt(
+          easy, CURLOPT_XFERINFOFUNCTION, &Connection::on_progress);
+      curl_easy_setopt(easy, CURLOPT_XFERINFODATA, &limits.give_up);
+    }
     if (!limits.ca_file.empty()) {
       curl_easy_setopt(easy, CURLOPT_CAINFO, limits.ca_file.c_str());
     }
@@ -234,6 +252,12 @@ std::unique_ptr<HttpClient::Connection> HttpClient::take() {
 }
 
 HttpAnswer HttpClient::perform(const HttpRequest& request) {
+  if (limits_.give_up && limits_.give_up()) {
+    HttpAnswer answer;
+    answer.failure = "given_up";
+    answer.detail = "it is not waited for any longer";
+    return answer;
+  }
   auto connection = take();
   HttpAnswer answer = connection->perform(request, limits_);
   const MutexLock lock(mutex_);

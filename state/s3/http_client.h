@@ -21,7 +21,8 @@ struct HttpAnswer {
   std::map<std::string, std::string> headers;  ///< names in lower case
   std::string body;  ///< what no sink was given, at most 16 MiB
   /// Why the exchange broke off: "timeout", "resolve", "connect", "tls",
-  /// "truncated", "connection", "sink", "too_large"; empty when it did not.
+  /// "truncated", "connection", "sink", "too_large", "given_up"; empty when it
+  /// did not.
   std::string failure;
   std::string detail;  ///< of the failure, for people
 
@@ -47,6 +48,7 @@ struct HttpLimits {
   std::uint64_t upload_bytes_per_second = 0;  ///< 0: no limit
   std::string ca_file;                        ///< empty: the machine's
   bool proxy = true;                          ///< heed http_proxy and its kin
+  std::function<bool()> give_up;              ///< S3Options; may be empty
 };
 
 /// HTTP over libcurl: no redirects, nothing tried again, connections kept for

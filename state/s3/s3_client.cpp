@@ -70,6 +70,7 @@ HttpLimits limits_of(
   limits.connect_timeout = options.connect_timeout;
   limits.stall_timeout = options.stall_timeout;
   limits.upload_bytes_per_second = options.upload_bytes_per_second;
+  limits.give_up = options.give_up;
   limits.ca_file = options.ca_file.empty()
                        ? surroundings.variable("AWS_CA_BUNDLE")
                        : options.ca_file;
@@ -255,11 +256,29 @@ Retry S3Client::retry() {
   return {
       {options_.attempts, options_.first_pause, options_.longest_pause},
       Random(stream_key(surroundings_.seed, "s3.retry"), calls_++),
-      surroundings_.wait};
+      [this](std::chrono::milliseconds time) { pause(time); }};
+}
+
+bool S3Client::given_up() const {
+  return options_.give_up && options_.give_up();
+}
+
+void S3Client::pause(std::chrono::milliseconds time) const {
+  constexpr std::chrono::milliseconds kSlice{200};
+  if (!options_.give_up) {
+    surroundings_.wait(time);
+    return;
+  }
+  for (; time > kSlice && !given_up(); time -= kSlice) {
+    surroundings_.wait(kSlice);
+  }
+  if (!given_up()) {
+    surroundings_.wait(time);
+  }
 }
 
 bool S3Client::again(Retry& retry, const S3Answer& answer) {
-  if (!retry.again(retry_after(answer.http))) {
+  if (given_up() || !retry.again(retry_after(answer.http)) || given_up()) {
     return false;
   }
   if (options_.on_retry) {

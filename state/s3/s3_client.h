@@ -61,7 +61,7 @@ class S3Client {
   [[nodiscard]] Retry retry();
 
   /// Before the next attempt at what `answer` failed at: waits. False when all
-  /// are used up.
+  /// are used up, and once given up (S3Options).
   [[nodiscard]] bool again(Retry& retry, const S3Answer& answer);
 
   /// What to tell of an answer that is no success: verb, object, status, S3's
@@ -82,6 +82,9 @@ class S3Client {
   [[nodiscard]] S3Answer exchange(
       const S3Request& request,
       const Credentials& credentials);
+  [[nodiscard]] bool given_up() const;
+  /// Lets time pass, less of it once given up.
+  void pause(std::chrono::milliseconds time) const;
   /// True when the answer's Date tells another time than was signed with.
   [[nodiscard]] bool adopt_clock(const S3Answer& answer);
 

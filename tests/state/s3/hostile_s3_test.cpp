@@ -99,6 +99,39 @@ TEST_F(HostileS3Test, StalledTransferIsGivenUpAndTriedAgain) {
   EXPECT_THAT(reasons_, ElementsAre("timeout"));
 }
 
+TEST_F(HostileS3Test, StalledTransferEndsOnceItIsGivenUp) {
+  std::atomic<bool> given_up = false;
+  options_.give_up = [&given_up] { return given_up.load(); };
+  auto& store = open([&given_up](const SeenRequest&, std::size_t) {
+    given_up = true;
+    Reply reply = stored();
+    reply.stall = true;
+    return reply;
+  });
+  const auto put = put_text(store, "k", "text", {});
+  ASSERT_FALSE(put.ok());
+  EXPECT_EQ(put.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(put.error().message, HasSubstr("given_up"));
+  EXPECT_EQ(get_text(store, "k").error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(lines(), SizeIs(1));
+  EXPECT_THAT(reasons_, SizeIs(0));
+}
+
+TEST_F(HostileS3Test, PauseBeforeAnAttemptEndsOnceItIsGivenUp) {
+  bool given_up = false;
+  options_.give_up = [&] {
+    return given_up = given_up || !machine_.pauses.empty();
+  };
+  auto& store = open([](const SeenRequest&, std::size_t) {
+    Reply busy = s3_error(503, "SlowDown");
+    busy.headers["Retry-After"] = "15";
+    return busy;
+  });
+  EXPECT_FALSE(put_text(store, "k", "text", {}).ok());
+  EXPECT_THAT(lines(), SizeIs(1));
+  EXPECT_THAT(machine_.pauses, SizeIs(1));
+}
+
 TEST_F(HostileS3Test, RetryAfterIsHeeded) {
   auto& store = open([](const SeenRequest&, std::size_t number) {
     Reply busy = s3_error(429, "TooManyRequests");
