@@ -58,8 +58,6 @@ std::string_view failure_word(CURLcode code) {
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_CONNECT_ERROR:
       return "tls";
-    case CURLE_ABORTED_BY_CALLBACK:
-      return "given_up";
     default:
       return "connection";
   }
@@ -71,6 +69,13 @@ std::string_view trim(std::string_view text) {
       std::min(text.find_first_not_of(kSpace), text.size());
   text.remove_prefix(first);
   return text.substr(0, text.find_last_not_of(kSpace) + 1);
+}
+
+HttpAnswer given_up() {
+  HttpAnswer answer;
+  answer.failure = "given_up";
+  answer.detail = "it is not waited for any longer";
+  return answer;
 }
 
 }  // namespace
@@ -97,6 +102,9 @@ class HttpClient::Connection {
     long status = 0;
     curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
     answer_.status = static_cast<int>(status);
+    if (code == CURLE_ABORTED_BY_CALLBACK) {
+      return given_up();
+    }
     if (code != CURLE_OK && answer_.failure.empty()) {
       answer_.failure = failure_word(code);
       answer_.detail = detail_[0] != '\0' ? detail_ : curl_easy_strerror(code);
@@ -253,10 +261,7 @@ std::unique_ptr<HttpClient::Connection> HttpClient::take() {
 
 HttpAnswer HttpClient::perform(const HttpRequest& request) {
   if (limits_.give_up && limits_.give_up()) {
-    HttpAnswer answer;
-    answer.failure = "given_up";
-    answer.detail = "it is not waited for any longer";
-    return answer;
+    return given_up();
   }
   auto connection = take();
   HttpAnswer answer = connection->perform(request, limits_);

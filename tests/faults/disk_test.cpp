@@ -117,7 +117,8 @@ TEST_F(Disk, PowerLossRightAfterASnapshotIsCalledDurable) {
 TEST_F(Disk, PowerLossOfTheStreamToo) {
   Row row(
       "power loss of the embedded stream and the snapshots at once",
-      "as above; no position passes what the stream still has");
+      "what was called durable is there; no position passes what the stream "
+      "still has");
   if (!mount("stream", 600) || !mount("data", 64)) {
     GTEST_SKIP() << why_;
   }

@@ -144,7 +144,8 @@ TEST_F(RealBroker, KilledInTheMiddleOfARun) {
 
 TEST_F(RealBroker, BrokerAndDaemonKilledTogether) {
   Row row(
-      "a real broker and the daemon are killed with -9 at once", "as above");
+      "a real broker and the daemon are killed with -9 at once",
+      "it goes on at its position: nothing is skipped or doubled");
   const std::uint64_t times = repeats(5, 1);
   for (std::uint64_t i = 0; i < times && !HasFailure(); ++i) {
     const auto daemon = faults_->recover();
