@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <ostream>
 #include <set>
 #include <string>
 #include <string_view>
@@ -60,6 +61,11 @@ struct StreamMaker {
   /// Gives nullptr, and explains in `why`, when what it needs is not here.
   std::function<std::unique_ptr<StreamUnderTest>(std::string& why)> make;
 };
+
+/// Else GoogleTest shows the bytes of the object, addresses and all.
+inline void PrintTo(const StreamMaker& maker, std::ostream* out) {
+  *out << maker.name;
+}
 
 inline std::string maker_name(
     const ::testing::TestParamInfo<StreamMaker>& info) {
