@@ -6,7 +6,6 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -81,28 +80,37 @@ std::string one_line(std::string_view text) {
   return clean;
 }
 
-std::string text_line(
-    std::size_t level,
-    std::string_view event,
-    std::string_view message,
-    std::span<const LogField> fields) {
-  std::string line =
-      fmt::format("{:<7} {} {}", kNames[level], event, one_line(message));
-  for (const LogField& field : fields) {
+/// What one call of `log` was given.
+struct Entry {
+  LogLevel level;
+  std::string_view event;
+  std::string_view message;
+  std::span<const LogField> fields;
+
+  [[nodiscard]] std::size_t index() const {
+    return static_cast<std::size_t>(level);
+  }
+};
+
+std::string text_line(const Entry& entry) {
+  std::string line = fmt::format(
+      "{:<7} {} {}",
+      kNames[entry.index()],
+      entry.event,
+      one_line(entry.message));
+  for (const LogField& field : entry.fields) {
     line += fmt::format(" {}={}", field.name, one_line(field.value));
   }
   return line;
 }
 
-std::string json_line(
-    std::size_t level,
-    std::string_view event,
-    std::string_view message,
-    std::span<const LogField> fields) {
+std::string json_line(const Entry& entry) {
   std::string line = fmt::format(
-      R"({{"level":"{}","event":"{}","message":)", kNames[level], event);
-  append_json_string(line, message);
-  for (const LogField& field : fields) {
+      R"({{"level":"{}","event":"{}","message":)",
+      kNames[entry.index()],
+      entry.event);
+  append_json_string(line, entry.message);
+  for (const LogField& field : entry.fields) {
     line.push_back(',');
     append_json_string(line, field.name);
     line.push_back(':');
@@ -125,77 +133,67 @@ bool has_room(bool patient) {
   return ::poll(&room, 1, patient ? kPatienceMs : 0) != 0;
 }
 
-std::string formatted(
-    const Logger& self,
-    LogLevel level,
-    std::string_view event,
-    std::string_view message,
-    std::span<const LogField> fields) {
-  const auto index = static_cast<std::size_t>(level);
+std::string formatted(const Logger& self, const Entry& entry) {
   if (self.format == LogFormat::kJson) {
-    return json_line(index, event, message, fields);
+    return json_line(entry);
   }
-  const std::string line = text_line(index, event, message, fields);
-  return self.journal ? fmt::format("<{}>{}", kPriorities[index], line) : line;
+  const std::string line = text_line(entry);
+  return self.journal ? fmt::format("<{}>{}", kPriorities[entry.index()], line)
+                      : line;
+}
+
+/// At most `bytes` of `text`, not ending in the middle of a character.
+std::string cut(std::string_view text, std::size_t bytes) {
+  if (text.size() <= bytes) {
+    return std::string(text);
+  }
+  while (bytes > 0 &&
+         (static_cast<unsigned char>(text[bytes]) & 0xc0U) == 0x80U) {
+    --bytes;
+  }
+  return std::string(text.substr(0, bytes)) + " [cut]";
 }
 
 /// As `formatted`, at most `kLongestLine` long: if need be with texts cut
 /// short.
-std::string fitting_line(
-    const Logger& self,
-    LogLevel level,
-    std::string_view event,
-    std::string_view message,
-    std::span<const LogField> fields) {
-  std::string line = formatted(self, level, event, message, fields);
+std::string fitting_line(const Logger& self, const Entry& entry) {
+  std::string line = formatted(self, entry);
   if (line.size() <= kLongestLine) {
     return line;
   }
   constexpr std::size_t kLongestEscape = 6;  // "\u001f"
-  const std::size_t share = kLongestText / kLongestEscape / (fields.size() + 1);
-  const auto cut = [share](std::string_view text) {
-    if (text.size() <= share) {
-      return std::string(text);
-    }
-    std::size_t end = share;
-    while (end > 0 &&
-           (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) {
-      --end;  // not in the middle of a character
-    }
-    return std::string(text.substr(0, end)) + " [cut]";
-  };
-  std::vector<LogField> shorter(fields.begin(), fields.end());
-  for (LogField& field : shorter) {
-    field.value = cut(field.value);
+  const std::size_t share =
+      kLongestText / kLongestEscape / (entry.fields.size() + 1);
+  std::vector<LogField> fields(entry.fields.begin(), entry.fields.end());
+  for (LogField& field : fields) {
+    field.value = cut(field.value, share);
   }
-  return formatted(self, level, event, cut(message), shorter);
+  const std::string message = cut(entry.message, share);
+  return formatted(self, {entry.level, entry.event, message, fields});
 }
 
 void write_or_drop(Logger& self, const std::string& line) {
-  const MutexLock lock(self.mutex);
   const auto write = [&self](const std::string& text) {
     self.out.log(spdlog::level::info, spdlog::string_view_t(text));
   };
-  if (!has_room(self.dropped_since == 0)) {
-    ++self.dropped_since;
-    self.dropped.fetch_add(1, std::memory_order_relaxed);
-    return;
-  }
-  if (const std::uint64_t dropped = std::exchange(self.dropped_since, 0);
-      dropped > 0) {
+  const MutexLock lock(self.mutex);
+  if (self.dropped_since > 0 && has_room(/*patient=*/false)) {
+    const std::array fields = {
+        LogField{"lines", std::to_string(self.dropped_since)}};
+    self.dropped_since = 0;
     write(formatted(
         self,
-        LogLevel::kWarning,
-        "log_lines_dropped",
-        "nobody read the log: lines were left out",
-        std::array{LogField{"lines", std::to_string(dropped)}}));
-    if (!has_room(/*patient=*/false)) {
-      ++self.dropped_since;
-      self.dropped.fetch_add(1, std::memory_order_relaxed);
-      return;
-    }
+        {LogLevel::kWarning,
+         "log_lines_dropped",
+         "nobody read the log: lines were left out",
+         fields}));
   }
-  write(line);
+  if (has_room(/*patient=*/self.dropped_since == 0)) {
+    write(line);
+  } else {
+    ++self.dropped_since;
+    self.dropped.fetch_add(1, std::memory_order_relaxed);
+  }
 }
 
 }  // namespace
@@ -211,15 +209,11 @@ void log(
     std::string_view message,
     std::initializer_list<LogField> fields) {
   Logger& self = logger();
-  const auto index = static_cast<std::size_t>(level);
-  self.lines[index].fetch_add(1, std::memory_order_relaxed);
-  if (level < self.least) {
-    return;
+  const Entry entry{level, event, message, {fields.begin(), fields.size()}};
+  self.lines[entry.index()].fetch_add(1, std::memory_order_relaxed);
+  if (level >= self.least) {
+    write_or_drop(self, fitting_line(self, entry));
   }
-  write_or_drop(
-      self,
-      fitting_line(
-          self, level, event, message, {fields.begin(), fields.size()}));
 }
 
 std::uint64_t log_lines(LogLevel level) {

@@ -59,10 +59,12 @@ Status eval_views(const ModelArguments& arguments) {
               .dump());
   } else {
     print(fmt::format(
-        "view retrieval {:.2f} ± {:.2f} % among {} images (chance {:.2f} %)",
+        "view retrieval {:.2f} ± {:.2f} % among {} images in {} rounds (chance "
+        "{:.2f} %)",
         views.top1,
         views.standard_error,
         views.hits.size(),
+        views.rounds,
         100.0 / static_cast<double>(2 * views.hits.size() - 1)));
   }
   return ok_status();

@@ -359,6 +359,7 @@ Result<ViewsReport> eval_views(
   ViewsReport report;
   report.rounds = rounds;
   std::uint64_t before = 0;  // images of the rounds so far
+  // A pass each: the memory stays that of one pair of views.
   for (std::int32_t round = 0; round < rounds; ++round) {
     const auto hits = one_round_of_views(
         trainer,
