@@ -57,14 +57,8 @@ class SeaweedFs:
 
     @staticmethod
     def ports():
-        """Of master, volume, filer and S3, whose gRPC twins are free, too."""
-        ports = []
-        for port in service.free_ports(40, below=65536 - GRPC_OFFSET):
-            if service.is_free(port + GRPC_OFFSET):
-                ports.append(port)
-            if len(ports) == 4:
-                return dict(zip(("master", "volume", "filer", "s3"), ports))
-        raise Failure("no free ports found on 127.0.0.1")
+        parts = ("master", "volume", "filer", "s3")
+        return dict(zip(parts, service.free_ports(len(parts), twin=GRPC_OFFSET)))
 
     @staticmethod
     def prepare(server, record):

@@ -1,5 +1,6 @@
 """What the services that tests start have in common: one process with all its
 files below one folder, a record of it there, ports, and an end that is sure."""
+import fcntl
 import json
 import os
 import pathlib
@@ -7,10 +8,12 @@ import random
 import select
 import signal
 import socket
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEPS = pathlib.Path(os.environ.get("SWAVD_DEPS", ROOT / ".deps"))
 STOP_SECONDS = 30
+_reservations = []  # the open file whose byte N stands for port N
 
 
 class Failure(Exception):
@@ -91,17 +94,34 @@ def is_free(port):
     return True
 
 
-def free_ports(count, below=65536):
-    """Ports that nobody listens on, below the range that outgoing connections
-    draw from: a client that keeps dialling a dead service there can be given
-    the service's own port, and then it cannot come back."""
+def reserve(port):
+    """False when somebody listens there, or another process of this user has
+    reserved it. A reservation lasts as long as this process: until its service
+    listens, for services take a second or two to get there."""
+    path = pathlib.Path(tempfile.gettempdir()) / f"swavd-test-ports-{os.getuid()}"
+    if not _reservations:
+        _reservations.append(open(path, "a"))
+    try:
+        fcntl.lockf(_reservations[0], fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    return is_free(port)
+
+
+def free_ports(count, twin=0):
+    """Ports that are reserved for this process, and so is each plus `twin`; all
+    below the range that outgoing connections draw from: a client that keeps
+    dialling a dead service there can be given the service's own port, and then
+    it cannot come back."""
     low = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text()
-    top = min(max(int(low.split()[0]), 12000), below)
-    candidates = random.SystemRandom().sample(range(10000, top), 200)
-    ports = [port for port in candidates if is_free(port)][:count]
-    if len(ports) < count:
-        raise Failure("no free port found on 127.0.0.1")
-    return ports
+    top = max(int(low.split()[0]), 12000 + twin) - twin
+    ports = []
+    for port in random.SystemRandom().sample(range(10000, top), 200):
+        if reserve(port) and (not twin or reserve(port + twin)):
+            ports.append(port)
+        if len(ports) == count:
+            return ports
+    raise Failure("no free port found on 127.0.0.1")
 
 
 def watch_owner(service, owner):
