@@ -11,8 +11,11 @@
 # which trains on so many images, with its data in DIR,
 # after which $rate is its images/s between the first and the last step seen,
 # and DIR/metrics the last page of metrics.
+#
+# Needs: ops/setup/setup build test
 # shellcheck shell=bash
 
+command -v curl >/dev/null || { echo "bench: no curl here; run: ops/setup/setup test" >&2; exit 1; }
 bin=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../build/bin" && pwd)
 port=${BENCH_PORT:-9555}
 work=$(mktemp -d "${TMPDIR:-/tmp}/swavd-bench.XXXXXX")
