@@ -9,7 +9,8 @@
 #   run_daemon DIR IMAGES STREAM_URL PRESET [KEY=VALUE...]
 #
 # which trains on so many images, with its data in DIR,
-# after which $rate is its images/s between the first and the last step seen,
+# after which $rate is its images/s between the first and the last step seen
+# ("null" when it was over before two were),
 # and DIR/metrics the last page of metrics.
 #
 # Needs: ops/setup/setup build test
@@ -67,5 +68,5 @@ CONFIG
   daemon=
   # shellcheck disable=SC2034  # for the caller
   rate=$(awk -v n="$((last - first))" -v a="$first_at" -v b="$last_at" \
-    'BEGIN { printf "%.1f", (b > a) ? n / (b - a) : 0 }')
+    'BEGIN { if (b > a) printf "%.1f", n / (b - a); else print "null" }')
 }
