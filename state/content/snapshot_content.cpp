@@ -1,6 +1,7 @@
 #include "state/content/snapshot_content.h"
 
 #include <algorithm>
+#include <future>
 #include <set>
 #include <utility>
 
@@ -11,6 +12,14 @@
 #include "state/safetensors.h"
 
 namespace swavd::state {
+
+namespace {
+
+/// Pieces of at least so many bytes are hashed while they are written: the two
+/// take about as long, and starting a thread is little beside either.
+constexpr std::size_t kWorthAThread = 1U << 20U;
+
+}  // namespace
 
 bool is_plain_name(std::string_view name) {
   constexpr std::size_t kLongest = 128;
@@ -66,9 +75,16 @@ Result<FileEntry> write_content(const ContentFile& file, const ByteSink& sink) {
   FileEntry entry{file.name, 0, {}};
   Sha256 hash;
   SWAVD_RETURN_IF_ERROR(file.write([&](Bytes bytes) {
-    hash.update(bytes);
     entry.bytes += bytes.size();
-    return sink(bytes);
+    if (bytes.size() < kWorthAThread) {
+      hash.update(bytes);
+      return sink(bytes);
+    }
+    // Without a policy: where no thread can be had, `wait` does the work.
+    const auto hashed = std::async([&] { hash.update(bytes); });
+    Status status = sink(bytes);
+    hashed.wait();
+    return status;
   }));
   SWAVD_CHECK(entry.bytes == file.bytes);
   entry.sha256 = to_hex(hash.finish());

@@ -35,7 +35,9 @@ struct ContentFile {
     const Manifest& manifest,
     const FrozenState& state);
 
-/// Writes `file` into `sink`, hashing on the way. Errors: what `sink` returns.
+/// Writes `file` into `sink`, hashing on the way: large pieces on a thread of
+/// their own, so `sink` may read them but not change them. Errors: what `sink`
+/// returns.
 [[nodiscard]] Result<FileEntry> write_content(
     const ContentFile& file,
     const ByteSink& sink);

@@ -115,13 +115,16 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-/// Steps of the learning-bar model alone, then while a snapshot of seer-16gf
-/// is committed at `rate` bytes per second (0: as fast as it goes), in turn;
-/// `slowdown` is the ratio of the medians.
+/// Steps of the learning-bar model on so many threads alone, then while a
+/// snapshot of seer-16gf is committed at so many MiB per second (0: as fast as
+/// it goes), in turn; `slowdown` is the ratio of the medians, the time that of
+/// a commit.
 void BM_StepBesideACommit(benchmark::State& run) {
   constexpr double kMilliseconds = 1e3;
   constexpr int kStepsAlone = 12;
-  const service::LoadedConfig loaded = config_of("learning-bar");
+  constexpr unsigned kMiBShift = 20;
+  service::LoadedConfig loaded = config_of("learning-bar");
+  loaded.config.precision.threads = run.range(0);
   auto stepping = daemon::make_trainer(loaded.config);
   auto large = daemon::make_trainer(config_of("seer-16gf").config);
   SWAVD_CHECK(stepping.ok() && large.ok());
@@ -132,7 +135,7 @@ void BM_StepBesideACommit(benchmark::State& run) {
   const SystemClock clock;
   metrics::Registry registry;
   daemon::KeeperOptions options;
-  options.write_rate = static_cast<std::uint64_t>(run.range(0));
+  options.write_rate = static_cast<std::uint64_t>(run.range(1)) << kMiBShift;
   options.retention.keep_last = 1;
   daemon::SnapshotKeeper keeper(
       clock, registry, *store.value(), nullptr, nullptr, options, [](auto&) {});
@@ -204,8 +207,11 @@ BENCHMARK_CAPTURE(BM_Freeze, seer_16gf, "seer-16gf")
     ->Iterations(5)
     ->Repetitions(3);
 BENCHMARK(BM_StepBesideACommit)
-    ->Arg(0)
-    ->Arg(64 << 20)
+    ->ArgNames({"threads", "MiB_per_s"})
+    ->Args({2, 0})
+    ->Args({2, 64})
+    ->Args({2, 32})
+    ->Args({1, 0})
     ->Unit(benchmark::kMillisecond)
     ->UseManualTime()
     ->Iterations(3);
