@@ -1,5 +1,6 @@
 #include "ops/daemon/stream_setup.h"
 
+#include <chrono>
 #include <set>
 
 #include <fmt/format.h>
@@ -38,6 +39,8 @@ ingest::SinkOptions sink_options(
   options.max_ahead_records = config.stream.max_ahead_records;
   options.partitions = static_cast<std::int32_t>(config.stream.partitions);
   options.retention_bytes = config.stream.retention_bytes;
+  options.retention_age =
+      std::chrono::seconds(config.stream.retention_age_seconds);
   options.client = config.stream.client;
   options.events = stream_events(registry);
   return options;

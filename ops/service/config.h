@@ -25,9 +25,10 @@ struct StreamConfig {
   std::string dead_letter = "auto";  ///< auto (<topic>.dead), off, a STREAM
   std::uint64_t prefetch_bytes = 256ULL << 20U;
   std::uint64_t max_record_bytes = 16ULL << 20U;
-  std::uint64_t retention_bytes = 0;    ///< of an embedded stream
-  std::uint64_t max_ahead_records = 0;  ///< of an embedded stream's writers
-  std::int64_t partitions = 8;          ///< of an embedded stream made here
+  std::uint64_t retention_bytes = 0;        ///< of an embedded stream
+  std::uint64_t retention_age_seconds = 0;  ///< of an embedded stream
+  std::uint64_t max_ahead_records = 0;      ///< of an embedded stream's writers
+  std::int64_t partitions = 8;              ///< of an embedded stream made here
   std::map<std::string, std::string> client;  ///< [stream.client]
 };
 

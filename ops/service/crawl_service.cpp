@@ -35,6 +35,8 @@ Result<std::unique_ptr<ingest::Sink>> open_stream(
   options.max_ahead_records = config.stream.max_ahead_records;
   options.partitions = static_cast<std::int32_t>(config.stream.partitions);
   options.retention_bytes = config.stream.retention_bytes;
+  options.retention_age =
+      std::chrono::seconds(config.stream.retention_age_seconds);
   options.client = config.stream.client;
   options.events.on_error =
       [&registry](std::string_view reason, std::string_view text) {

@@ -120,6 +120,8 @@ const Key kKeys[] = {
    "Larger records are rejected as `too_large`."},
   {"stream.retention_bytes", SWAVD_FIELD(stream.retention_bytes), whole(Form::kBytes, 0, kNoLimit, "bytes"), kRestart,
    "Embedded stream: keeps this much, then drops the oldest; 0 keeps all."},
+  {"stream.retention_age", SWAVD_FIELD(stream.retention_age_seconds), whole(Form::kSeconds, 0, 3660 * 86'400LL, "duration"), kRestart,
+   "Embedded stream: records older than this are dropped while new ones come; 0 keeps them however old."},
   {"stream.max_ahead_records", SWAVD_FIELD(stream.max_ahead_records), integer(0, kNoLimit, "records"), kRestart,
    "Embedded stream: writers wait when they are so far ahead of the slowest reader; 0: never."},
   {"stream.partitions", SWAVD_FIELD(stream.partitions), integer(1, 1024), kRestart,

@@ -2,6 +2,7 @@
 #include "tests/state/s3/real_s3.h"
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -161,6 +162,26 @@ TEST(RealS3, WrongKeyIsRefusedWithoutShowingIt) {
           testing::HasSubstr("404 XAdminUserNotFound")));
   EXPECT_THAT(list.error().message, testing::HasSubstr("replace them"));
   EXPECT_THAT(list.error().message, testing::Not(testing::HasSubstr("CANARY")));
+}
+
+TEST(RealS3, AnUploadIsHeldToItsRate) {
+  std::string why;
+  RealS3* const server = RealS3::shared(why);
+  if (server == nullptr) {
+    GTEST_SKIP() << why;
+  }
+  constexpr std::uint64_t kRate = 4U << 20U;
+  S3Options options = server->options();
+  options.upload_bytes_per_second = kRate;
+  auto store = open_object_store(server->new_url(), options);
+  ASSERT_TRUE(store.ok());
+  const ByteVector body = sample_bytes(11, kRate);
+  const auto begin = std::chrono::steady_clock::now();
+  const auto put = put_text(*store.value(), "k", as_text(body), {});
+  const auto passed = std::chrono::steady_clock::now() - begin;
+  ASSERT_TRUE(put.ok()) << put.error().message;
+  // A bound from below: no load can break it. curl's first burst is free.
+  EXPECT_GT(passed, std::chrono::milliseconds(500));
 }
 
 TEST(RealS3, ManyPagesAreListedWhole) {
