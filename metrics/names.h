@@ -70,6 +70,14 @@ enum class Type : std::uint8_t { kCounter, kGauge, kHistogram };
   X(kRestoreDuration, kGauge, "swavd_restore_duration_seconds", "", "How long the restore at start took.") \
   X(kRestoreSkipped, kCounter, "swavd_restore_skipped_snapshots_total", "reason", "Snapshots passed over at start.") \
   X(kStorageFree, kGauge, "swavd_storage_free_bytes", "area", "Room left on the disk of an area.") \
+  X(kProbeTop1, kGauge, "swavd_probe_knn_top1_ratio", "", "Share of right answers of the newest kNN probe.") \
+  X(kProbeError, kGauge, "swavd_probe_knn_standard_error_ratio", "", "Its standard error.") \
+  X(kProbePixels, kGauge, "swavd_probe_pixels_top1_ratio", "", "The same with raw pixels as features.") \
+  X(kProbeStep, kGauge, "swavd_probe_snapshot_step", "", "Step of the snapshot that was probed.") \
+  X(kProbeLast, kGauge, "swavd_probe_last_success_timestamp_seconds", "", "When the newest probe ended.") \
+  X(kProbeDuration, kHistogram, "swavd_probe_duration_seconds", "", "Time of a probe, at the lowest priority.") \
+  X(kProbeSuperseded, kCounter, "swavd_probe_superseded_total", "", "Snapshots whose place in the queue of one a newer one took.") \
+  X(kProbeFailures, kCounter, "swavd_probe_failures_total", "reason", "Probes that gave no figure, by reason.") \
   X(kHttpRequests, kCounter, "swavd_http_requests_total", "handler,code", "HTTP requests answered.") \
   X(kHttpDuration, kHistogram, "swavd_http_request_duration_seconds", "handler", "Time to answer an HTTP request.") \
   X(kCrawlRequests, kCounter, "swavd_crawl_requests_total", "outcome", "Fetches, by outcome.") \

@@ -1,7 +1,6 @@
 #include "trainer/evaluation.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/argmax.h>
@@ -81,8 +80,8 @@ Result<Accuracy> knn(
   const at::Tensor labels = at::tensor(bank_labels, at::dtype(at::kLong));
   const std::int64_t classes = labels.max().item<std::int64_t>() + 1;
   const at::Tensor query_rows = unit_rows(queries);
-  const at::Tensor truth = at::tensor(query_labels, at::dtype(at::kLong));
-  std::int64_t right = 0;
+  std::vector<std::int32_t> predicted;
+  predicted.reserve(query_labels.size());
   for (std::int64_t row = 0; row < queries.rows; row += kChunkRows) {
     const std::int64_t rows = std::min(kChunkRows, queries.rows - row);
     const auto [similarity, neighbours] =
@@ -92,18 +91,11 @@ Result<Accuracy> knn(
         1,
         labels.index_select(0, neighbours.flatten()).view_as(neighbours),
         (similarity / options.temperature).exp());
-    right += votes.argmax(1)
-                 .eq(truth.narrow(0, row, rows))
-                 .sum()
-                 .item<std::int64_t>();
+    const at::Tensor best = votes.argmax(1).to(at::kInt).contiguous();
+    const auto* answers = best.const_data_ptr<std::int32_t>();
+    predicted.insert(predicted.end(), answers, answers + rows);
   }
-  const auto count = static_cast<double>(queries.rows);
-  const double share = static_cast<double>(right) / count;
-  constexpr double kPercent = 100.0;
-  return Accuracy{
-      kPercent * share,
-      kPercent * std::sqrt(share * (1.0 - share) / count),
-      queries.rows};
+  return accuracy(std::move(predicted), query_labels);
 }
 
 Result<std::vector<std::uint8_t>> view_retrieval(

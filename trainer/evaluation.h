@@ -19,7 +19,14 @@ struct Accuracy {
   double top1 = 0;            ///< percent
   double standard_error = 0;  ///< percent
   std::int64_t queries = 0;
+  std::vector<std::int32_t> predicted;  ///< [queries], class numbers
 };
+
+/// The share of `predicted` that equals `truth`; both [n]. Errors:
+/// kInvalidArgument (sizes differ, nothing there).
+[[nodiscard]] Result<Accuracy> accuracy(
+    std::vector<std::int32_t> predicted,
+    const std::vector<std::int32_t>& truth);
 
 /// Weighted k-nearest-neighbour classification with cosine similarity (Wu et
 /// al. 2018). Rows need not be normalised. `*_labels` are class numbers.

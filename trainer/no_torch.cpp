@@ -1,5 +1,7 @@
 // Stands in for everything LibTorch does in a build without it.
 #include "trainer/evaluation.h"
+#include "trainer/fine_tune.h"
+#include "trainer/probe.h"
 #include "trainer/trainer.h"
 
 namespace swavd::trainer {
@@ -29,6 +31,20 @@ Result<Accuracy> knn(
 Result<std::vector<std::uint8_t>> view_retrieval(
     const Features& /*first*/,
     const Features& /*second*/) {
+  return no_torch();
+}
+
+Result<std::unique_ptr<ProbeTrainer>> make_probe_trainer(
+    const TrainerOptions& /*model*/,
+    state::SnapshotReader& /*snapshot*/,
+    const ProbeOptions& /*options*/) {
+  return no_torch();
+}
+
+Result<std::unique_ptr<Classifier>> make_fine_tuner(
+    const TrainerOptions& /*model*/,
+    state::SnapshotReader& /*snapshot*/,
+    const FineTuneOptions& /*options*/) {
   return no_torch();
 }
 

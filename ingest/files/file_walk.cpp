@@ -33,12 +33,16 @@ Result<PathFile> read_named(FileWalk& walk, std::string name) {
     return bytes.error();
   }
   PathFile file;
-  if (const std::size_t slash = name.find('/'); slash != std::string::npos) {
-    file.label = name.substr(0, slash);
-  }
+  file.label = label_of(name);
   file.name = std::move(name);
   file.bytes = std::move(bytes).value();
   return file;
+}
+
+std::string label_of(std::string_view name) {
+  const std::size_t slash = name.find('/');
+  return std::string(
+      slash == std::string_view::npos ? "" : name.substr(0, slash));
 }
 
 bool is_hidden(std::string_view name) {

@@ -35,6 +35,9 @@ class FileWalk {
 /// `read`s the file `name` and labels it.
 [[nodiscard]] Result<PathFile> read_named(FileWalk& walk, std::string name);
 
+/// The first folder of a name; empty when it has none.
+[[nodiscard]] std::string label_of(std::string_view name);
+
 /// Whether a component of `name` begins with a dot.
 [[nodiscard]] bool is_hidden(std::string_view name);
 

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "ingest/files/file_set_source.h"
 #include "ingest/resume.h"
 
 namespace swavd::ingest {
@@ -86,17 +87,6 @@ Result<std::vector<PathFile>> load_sorted(
     files[place - range.first] = std::move(file).value();
   }
   return files;
-}
-
-Polled as_record(const std::string& path, std::int64_t offset, PathFile file) {
-  Polled polled;
-  polled.state = PollState::kRecord;
-  polled.record.address = {path, 0, offset};
-  polled.record.key = file.name;
-  polled.record.headers.emplace_back(kHeaderName, std::move(file.name));
-  polled.record.payload = std::move(file.bytes);
-  polled.record.label = std::move(file.label);
-  return polled;
 }
 
 }  // namespace

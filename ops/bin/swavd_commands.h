@@ -1,11 +1,9 @@
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <string>
 
 #include "ops/bin/cli.h"
-#include "ops/daemon/evaluate.h"
 
 namespace swavd::bin {
 
@@ -19,13 +17,9 @@ struct ModelArguments {
   std::string images;
   std::string out;
   std::string crops;
-  std::uint64_t limit = 1000;
-  std::int32_t rounds = 1;
-  bool json = false;
-  daemon::KnnQuery knn;
 };
 
-/// Adds `eval views`, `eval knn`, `embed`, `init` and `replay-step`.
+/// Adds `eval` with all it has, `embed`, `init` and `replay-step`.
 void add_model_commands(CLI::App& app, ModelArguments& arguments, Body& body);
 
 }  // namespace swavd::bin

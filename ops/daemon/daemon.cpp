@@ -18,6 +18,7 @@
 #include "ops/base/sha256.h"
 #include "ops/daemon/lease_keeper.h"
 #include "ops/daemon/options.h"
+#include "ops/daemon/prober.h"
 #include "ops/daemon/restore.h"
 #include "ops/daemon/snapshot_keeper.h"
 #include "ops/daemon/status_board.h"
@@ -144,6 +145,7 @@ class Daemon {
   Status train();
   [[nodiscard]] LoopOptions loop_options() const;
   [[nodiscard]] KeeperOptions keeper_options() const;
+  [[nodiscard]] std::unique_ptr<Prober> start_prober();
   /// Snapshots whose upload did not end before this start.
   [[nodiscard]] std::vector<std::string> pending() const;
   [[nodiscard]] std::unique_ptr<loader::Loader> start() const;
@@ -176,6 +178,7 @@ class Daemon {
   state::RunRecord owned_;  ///< the run's record as it was claimed
   std::unique_ptr<state::RunLease> lease_;
   std::unique_ptr<LeaseKeeper> lease_keeper_;
+  std::unique_ptr<Prober> prober_;  ///< nullptr: no probes
   std::unique_ptr<SnapshotKeeper> keeper_;
 };
 
@@ -590,7 +593,19 @@ std::optional<scheduler::CadenceOptions> Daemon::reload() {
   return cadence_options(loaded.config);
 }
 
+std::unique_ptr<Prober> Daemon::start_prober() {
+  if (config_.probe.train.empty()) {
+    return nullptr;
+  }
+  return std::make_unique<Prober>(
+      clock_,
+      registry_,
+      prober_options(config_),
+      [this](const ProbeFigures& figures) { board_->probed(figures); });
+}
+
 Status Daemon::train() {
+  prober_ = start_prober();
   keeper_ = std::make_unique<SnapshotKeeper>(
       clock_,
       registry_,
@@ -604,6 +619,9 @@ Status Daemon::train() {
             snapshot.positions);
         stream_.source->publish_progress(snapshot.positions);
         lease_keeper_->committed(snapshot.id, snapshot.commit);
+        if (prober_) {
+          prober_->committed(snapshot.id, snapshot.commit, snapshot.step);
+        }
       });
   const auto lag = watch_lag();
   std::unique_ptr<Ticker> ticker;
@@ -636,6 +654,9 @@ Status Daemon::train() {
   patience_.end_in(kLastWords);
   loader->close();
   stream_.source->close();
+  if (prober_) {
+    prober_->stop();
+  }
   return status;
 }
 

@@ -21,6 +21,7 @@
 #include "ops/daemon/control.h"
 #include "ops/daemon/daemon.h"
 #include "ops/daemon/evaluate.h"
+#include "ops/daemon/evaluate_knn.h"
 #include "ops/daemon/gallery.h"
 #include "ops/service/config.h"
 #include "ops/service/demo_web.h"

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -62,80 +61,6 @@ Status need_images(const EmbeddedImages& images, const std::string& path) {
           images.rejected.size())};
 }
 
-/// Pixels of centre crops as features: what a model must beat.
-Result<EmbeddedImages> embed_pixels(
-    const service::Config& config,
-    const std::string& path,
-    const ingest::PathSourceOptions& which) {
-  loader::LoaderOptions options = center_loader_options(config);
-  options.center_resize = kPixelSide;
-  options.crops = {{.count = 1, .size = kPixelSide}};
-  EmbeddedImages out;
-  SWAVD_RETURN_IF_ERROR(for_each_batch(
-      path,
-      which,
-      options,
-      loader::host_allocator(),
-      /*max_images=*/0,
-      [&out](const loader::Batch& batch) {
-        trainer::Features pixels;
-        pixels.rows = batch.images;
-        pixels.dim = std::int64_t{kPixelSide} * kPixelSide * 3;
-        const float* data = batch.groups[0].data.get();
-        pixels.values.assign(data, data + pixels.rows * pixels.dim);
-        append(out.features, pixels);
-        append_names(out, batch);
-        return ok_status();
-      }));
-  SWAVD_RETURN_IF_ERROR(need_images(out, path));
-  return out;
-}
-
-/// Class numbers for label texts; a label not in the bank gets -1, which no
-/// vote can equal.
-struct Classes {
-  std::map<std::string, std::int32_t> numbers;
-
-  std::vector<std::int32_t> learn(const std::vector<std::string>& labels) {
-    std::vector<std::int32_t> out;
-    for (const std::string& label : labels) {
-      const auto next = static_cast<std::int32_t>(numbers.size());
-      out.push_back(numbers.emplace(label, next).first->second);
-    }
-    return out;
-  }
-
-  [[nodiscard]] std::vector<std::int32_t> look_up(
-      const std::vector<std::string>& labels) const {
-    std::vector<std::int32_t> out;
-    for (const std::string& label : labels) {
-      const auto found = numbers.find(label);
-      out.push_back(found == numbers.end() ? -1 : found->second);
-    }
-    return out;
-  }
-};
-
-Result<trainer::Accuracy> classify(
-    const EmbeddedImages& bank,
-    const EmbeddedImages& queries,
-    const trainer::KnnOptions& options) {
-  Classes classes;
-  const auto bank_labels = classes.learn(bank.labels);
-  return trainer::knn(
-      bank.features,
-      bank_labels,
-      queries.features,
-      classes.look_up(queries.labels),
-      options);
-}
-
-std::uint64_t count_classes(const std::vector<std::string>& labels) {
-  Classes classes;
-  (void)classes.learn(labels);
-  return classes.numbers.size();
-}
-
 /// Two views of each image, drawn from `seed`: [images], 1 where the first
 /// found the second.
 Result<std::vector<std::uint8_t>> one_round_of_views(
@@ -174,82 +99,10 @@ Result<std::vector<std::uint8_t>> one_round_of_views(
                       : batch.images;
         append(first, rows_of(both.value(), 0, take));
         append(second, rows_of(both.value(), batch.images, take));
-        progress(static_cast<std::uint64_t>(first.rows));
+        progress(static_cast<std::uint64_t>(first.rows), limit);
         return ok_status();
       }));
   return trainer::view_retrieval(first, second);
-}
-
-/// How the images of a kNN evaluation become features.
-using Embed = std::function<Result<EmbeddedImages>(
-    const std::string& path,
-    const ingest::PathSourceOptions& which)>;
-
-struct BankAndQueries {
-  EmbeddedImages bank;
-  EmbeddedImages queries;
-};
-
-void move_row(EmbeddedImages& to, const EmbeddedImages& from, std::size_t row) {
-  const auto dim = static_cast<std::size_t>(from.features.dim);
-  const auto begin =
-      from.features.values.begin() + static_cast<std::ptrdiff_t>(row * dim);
-  to.features.dim = from.features.dim;
-  ++to.features.rows;
-  to.features.values.insert(
-      to.features.values.end(), begin, begin + from.features.dim);
-  to.names.push_back(from.names[row]);
-  to.labels.push_back(from.labels[row]);
-}
-
-Result<BankAndQueries> split_every(const Embed& embed, const KnnQuery& query) {
-  auto all = embed(query.train, {});
-  if (!all.ok()) {
-    return all.error();
-  }
-  BankAndQueries split;
-  for (std::size_t row = 0; row < all.value().names.size(); ++row) {
-    const bool is_query = row % query.every == query.every - 1;
-    EmbeddedImages& side = is_query ? split.queries : split.bank;
-    const std::uint64_t most = is_query ? query.queries : query.bank;
-    if (most == 0 || side.names.size() < most) {
-      move_row(side, all.value(), row);
-    }
-  }
-  return split;
-}
-
-Result<BankAndQueries> bank_and_queries(
-    const Embed& embed,
-    const KnnQuery& query) {
-  if (query.test.empty() && query.every > 1) {
-    return split_every(embed, query);
-  }
-  if (query.test.empty() && query.hold_out == 0) {
-    return Error{
-        ErrorCode::kInvalidArgument,
-        "kNN needs --test PATH, or --hold-out N to take the last N images of "
-        "--train, or --every N to take every N-th"};
-  }
-  ingest::PathSourceOptions bank;
-  ingest::PathSourceOptions queries;
-  bank.limit = query.bank;
-  queries.limit = query.queries;
-  if (query.test.empty()) {
-    bank.drop_last = query.hold_out;
-    queries.take_last = query.hold_out;
-  }
-  auto bank_images = embed(query.train, bank);
-  if (!bank_images.ok()) {
-    return bank_images.error();
-  }
-  auto query_images =
-      embed(query.test.empty() ? query.train : query.test, queries);
-  if (!query_images.ok()) {
-    return query_images.error();
-  }
-  return BankAndQueries{
-      std::move(bank_images).value(), std::move(query_images).value()};
 }
 
 }  // namespace
@@ -289,16 +142,25 @@ Status for_each_batch(
   if (!source.ok()) {
     return source.error();
   }
-  auto bounds = source.value()->bounds();
+  return for_each_batch(*source.value(), options, allocator, max_images, visit);
+}
+
+Status for_each_batch(
+    ingest::Source& source,
+    const loader::LoaderOptions& options,
+    const loader::BufferAllocator& allocator,
+    std::uint64_t max_images,
+    const std::function<Status(const loader::Batch&)>& visit) {
+  auto bounds = source.bounds();
   if (!bounds.ok()) {
     return bounds.error();
   }
   ingest::StreamProgress progress;
   for (const ingest::PartitionBounds& bound : bounds.value()) {
-    progress.begin(source.value()->topic(), bound.partition, bound.begin);
+    progress.begin(source.topic(), bound.partition, bound.begin);
   }
-  SWAVD_RETURN_IF_ERROR(source.value()->assign(progress.positions()));
-  const auto loader = loader::start_loader(*source.value(), options, allocator);
+  SWAVD_RETURN_IF_ERROR(source.assign(progress.positions()));
+  const auto loader = loader::start_loader(source, options, allocator);
   std::uint64_t images = 0;
   while (max_images == 0 || images < max_images) {
     constexpr milliseconds kWait{1000};
@@ -317,16 +179,14 @@ Status for_each_batch(
   return ok_status();
 }
 
-Result<EmbeddedImages> embed_images(
+Result<EmbeddedImages> embed_source(
     trainer::Trainer& trainer,
     const service::Config& config,
-    const std::string& path,
-    const ingest::PathSourceOptions& which,
+    ingest::Source& source,
     const ImageProgress& progress) {
   EmbeddedImages out;
   SWAVD_RETURN_IF_ERROR(for_each_batch(
-      path,
-      which,
+      source,
       center_loader_options(config),
       trainer.allocator(),
       /*max_images=*/0,
@@ -341,12 +201,53 @@ Result<EmbeddedImages> embed_images(
         }
         append(out.features, features.value());
         if (progress) {
-          progress(out.names.size());
+          progress(out.names.size(), /*of=*/0);
         }
         return ok_status();
       }));
-  SWAVD_RETURN_IF_ERROR(need_images(out, path));
+  SWAVD_RETURN_IF_ERROR(need_images(out, source.topic()));
   return out;
+}
+
+Result<EmbeddedImages> pixels_of_source(
+    const service::Config& config,
+    ingest::Source& source) {
+  loader::LoaderOptions options = center_loader_options(config);
+  options.center_resize = kPixelSide;
+  options.crops = {{.count = 1, .size = kPixelSide}};
+  EmbeddedImages out;
+  SWAVD_RETURN_IF_ERROR(for_each_batch(
+      source,
+      options,
+      loader::host_allocator(),
+      /*max_images=*/0,
+      [&out](const loader::Batch& batch) {
+        trainer::Features pixels;
+        pixels.rows = batch.images;
+        pixels.dim = std::int64_t{kPixelSide} * kPixelSide * 3;
+        if (batch.images > 0) {
+          const float* data = batch.groups[0].data.get();
+          pixels.values.assign(data, data + pixels.rows * pixels.dim);
+        }
+        append(out.features, pixels);
+        append_names(out, batch);
+        return ok_status();
+      }));
+  SWAVD_RETURN_IF_ERROR(need_images(out, source.topic()));
+  return out;
+}
+
+Result<EmbeddedImages> embed_images(
+    trainer::Trainer& trainer,
+    const service::Config& config,
+    const std::string& path,
+    const ingest::PathSourceOptions& which,
+    const ImageProgress& progress) {
+  auto source = ingest::open_path_source(path, which);
+  if (!source.ok()) {
+    return source.error();
+  }
+  return embed_source(trainer, config, *source.value(), progress);
 }
 
 Result<ViewsReport> eval_views(
@@ -367,9 +268,9 @@ Result<ViewsReport> eval_views(
         path,
         limit,
         static_cast<std::uint64_t>(round),
-        [&](std::uint64_t images) {
+        [&](std::uint64_t images, std::uint64_t of) {
           if (progress) {
-            progress(before + images);
+            progress(before + images, of * static_cast<std::uint64_t>(rounds));
           }
         });
     if (!hits.ok()) {
@@ -397,43 +298,6 @@ Result<ViewsReport> eval_views(
   report.standard_error =
       kPercent * std::sqrt((squares / images - mean * mean) / images);
   return report;
-}
-
-Result<KnnReport> eval_knn(
-    trainer::Trainer& trainer,
-    const service::Config& config,
-    const KnnQuery& query,
-    const ImageProgress& progress) {
-  auto features = bank_and_queries(
-      [&](const std::string& path, const ingest::PathSourceOptions& which) {
-        return embed_images(trainer, config, path, which, progress);
-      },
-      query);
-  if (!features.ok()) {
-    return features.error();
-  }
-  auto model =
-      classify(features.value().bank, features.value().queries, query.knn);
-  if (!model.ok()) {
-    return model.error();
-  }
-  auto pixels = bank_and_queries(
-      [&](const std::string& path, const ingest::PathSourceOptions& which) {
-        return embed_pixels(config, path, which);
-      },
-      query);
-  if (!pixels.ok()) {
-    return pixels.error();
-  }
-  auto raw = classify(pixels.value().bank, pixels.value().queries, query.knn);
-  if (!raw.ok()) {
-    return raw.error();
-  }
-  return KnnReport{
-      model.value(),
-      raw.value(),
-      features.value().bank.names.size(),
-      count_classes(features.value().bank.labels)};
 }
 
 }  // namespace swavd::daemon

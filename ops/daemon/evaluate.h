@@ -9,6 +9,7 @@
 
 #include "dedup_free_loader/loader.h"
 #include "ingest/paths.h"
+#include "ingest/source.h"
 #include "ops/base/result.h"
 #include "ops/service/config.h"
 #include "trainer/evaluation.h"
@@ -33,10 +34,12 @@ enum class ModelUse { kEvaluate, kTrain };
     std::string_view ref,
     ModelUse use);
 
-/// Told how many images are done; for progress bars. May be empty.
-using ImageProgress = std::function<void(std::uint64_t images)>;
+/// Told how many images are done and of how many (0: that is not known); for
+/// progress bars. May be empty.
+using ImageProgress =
+    std::function<void(std::uint64_t images, std::uint64_t of)>;
 
-/// Features of the centre crops of the images of a PATH.
+/// Features of the centre crops of images.
 struct EmbeddedImages {
   trainer::Features features;
   std::vector<std::string> names;     ///< [rows]
@@ -44,8 +47,21 @@ struct EmbeddedImages {
   std::vector<std::string> rejected;  ///< names of what does not decode
 };
 
-/// Errors: those of the path and of the trainer; kInvalidArgument when not
-/// one image decodes.
+/// Features of a finite source, which is not assigned yet. Errors: those of
+/// the source and of the trainer; kInvalidArgument when not one image decodes.
+[[nodiscard]] Result<EmbeddedImages> embed_source(
+    trainer::Trainer& trainer,
+    const service::Config& config,
+    ingest::Source& source,
+    const ImageProgress& progress);
+
+/// The same with the pixels of 32x32 crops as features: what a model must
+/// beat.
+[[nodiscard]] Result<EmbeddedImages> pixels_of_source(
+    const service::Config& config,
+    ingest::Source& source);
+
+/// Features of a PATH. Errors: those of the path and of `embed_source`.
 [[nodiscard]] Result<EmbeddedImages> embed_images(
     trainer::Trainer& trainer,
     const service::Config& config,
@@ -74,34 +90,19 @@ struct ViewsReport {
     std::int32_t rounds,
     const ImageProgress& progress);
 
-struct KnnQuery {
-  std::string train;
-  std::string test;  ///< empty: part of `train`, by one of the next two
-  std::uint64_t hold_out = 0;  ///< the last so many images are the queries
-  std::uint64_t every = 0;     ///< every so-manieth image is a query
-  std::uint64_t bank = 0;      ///< at most so many of the train; 0: all
-  std::uint64_t queries = 0;   ///< at most so many of the test; 0: all
-  trainer::KnnOptions knn;
-};
-
-struct KnnReport {
-  trainer::Accuracy model;
-  trainer::Accuracy pixels;  ///< the same on raw 32x32 pixels
-  std::uint64_t bank = 0;
-  std::uint64_t classes = 0;
-};
-
-[[nodiscard]] Result<KnnReport> eval_knn(
-    trainer::Trainer& trainer,
-    const service::Config& config,
-    const KnnQuery& query,
-    const ImageProgress& progress);
-
 /// Runs `visit` over the batches a PATH gives with these loader options, until
 /// `max_images` have come (0: all), rounded up to a batch.
 [[nodiscard]] Status for_each_batch(
     const std::string& path,
     const ingest::PathSourceOptions& which,
+    const loader::LoaderOptions& options,
+    const loader::BufferAllocator& allocator,
+    std::uint64_t max_images,
+    const std::function<Status(const loader::Batch&)>& visit);
+
+/// The same over a finite source that is not assigned yet.
+[[nodiscard]] Status for_each_batch(
+    ingest::Source& source,
     const loader::LoaderOptions& options,
     const loader::BufferAllocator& allocator,
     std::uint64_t max_images,

@@ -171,4 +171,16 @@ scheduler::RetentionOptions remote_retention_options(
       keep.keep_weekly};
 }
 
+ProberOptions prober_options(const service::Config& config) {
+  ProberOptions options;
+  options.place = config.data_dir;
+  options.train = config.probe.train;
+  options.test = config.probe.test;
+  options.every = static_cast<std::uint64_t>(config.probe.every);
+  options.bank = config.probe.bank;
+  options.queries = config.probe.queries;
+  options.time_limit = std::chrono::seconds(config.probe.time_limit_seconds);
+  return options;
+}
+
 }  // namespace swavd::daemon

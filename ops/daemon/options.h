@@ -4,6 +4,7 @@
 #include <string>
 
 #include "dedup_free_loader/loader.h"
+#include "ops/daemon/prober.h"
 #include "ops/service/config.h"
 #include "scheduler/learning_rate.h"
 #include "scheduler/snapshots.h"
@@ -37,6 +38,9 @@ namespace swavd::daemon {
 /// The same for the object store.
 [[nodiscard]] scheduler::RetentionOptions remote_retention_options(
     const service::Config& config);
+
+/// For snapshots of this config's data folder.
+[[nodiscard]] ProberOptions prober_options(const service::Config& config);
 
 /// Threads of the loader: as configured, else one for every two cores.
 [[nodiscard]] std::int32_t loader_workers(const service::Config& config);

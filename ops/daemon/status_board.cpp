@@ -196,6 +196,11 @@ void StatusBoard::snapshot_durable(
   }
 }
 
+void StatusBoard::probed(const ProbeFigures& figures) {
+  const MutexLock lock(mutex_);
+  probe_ = figures;
+}
+
 StepFigures StatusBoard::figures() const {
   const MutexLock lock(mutex_);
   return figures_;
@@ -279,6 +284,19 @@ std::string StatusBoard::json() const {
         {"created", format_utc(snapshot_.created_ms)}};
   } else {
     json["last_snapshot"] = nullptr;
+  }
+  if (probe_) {
+    json["probe"] = {
+        {"snapshot", probe_->snapshot_id},
+        {"step", probe_->step},
+        {"knn_top1", probe_->top1},
+        {"standard_error", probe_->standard_error},
+        {"pixels_top1", probe_->pixels_top1},
+        {"bank", probe_->bank},
+        {"queries", probe_->queries},
+        {"ended", format_utc(probe_->ended_ms)}};
+  } else {
+    json["probe"] = nullptr;
   }
   json["config_sha256"] = config_sha256_;
   json["uptime_seconds"] = std::chrono::duration_cast<std::chrono::seconds>(

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "ops/base/clock.h"
 #include "ops/base/mutex.h"
 #include "ops/daemon/lease_figures.h"
+#include "ops/daemon/probe_figures.h"
 #include "ops/service/lifecycle.h"
 #include "scheduler/health.h"
 
@@ -63,6 +65,8 @@ class StatusBoard {
       const SnapshotFigures& snapshot,
       const std::vector<ingest::Position>& positions);
 
+  void probed(const ProbeFigures& figures);
+
   [[nodiscard]] StepFigures figures() const;
   [[nodiscard]] SnapshotFigures last_snapshot() const;
 
@@ -104,6 +108,7 @@ class StatusBoard {
   LeaseFigures lease_ SWAVD_GUARDED_BY(mutex_);
   StepFigures figures_ SWAVD_GUARDED_BY(mutex_);
   SnapshotFigures snapshot_ SWAVD_GUARDED_BY(mutex_);
+  std::optional<ProbeFigures> probe_ SWAVD_GUARDED_BY(mutex_);
   std::map<std::string, std::uint64_t> rejected_ SWAVD_GUARDED_BY(mutex_);
   std::map<std::int32_t, Partition> partitions_ SWAVD_GUARDED_BY(mutex_);
   /// (time, images trained by then), oldest first.

@@ -154,6 +154,16 @@ struct AdminConfig {
   std::string socket;  ///< default: $RUNTIME_DIRECTORY or data_dir/admin.sock
 };
 
+/// [probe]: kNN on fresh snapshots.
+struct ProbeConfig {
+  std::string train;  ///< a PATH with labels; empty: no probes
+  std::string test;
+  std::int64_t every = 1;  ///< every k-th snapshot
+  std::uint64_t bank = 10'000;
+  std::uint64_t queries = 2'000;
+  std::uint64_t time_limit_seconds = 3'600;
+};
+
 struct LogConfig {
   std::string level = "info";   ///< debug, info, warning, error
   std::string format = "text";  ///< text, json
@@ -192,6 +202,7 @@ struct Config {
   HttpConfig http;
   MetricsConfig metrics;
   AdminConfig admin;
+  ProbeConfig probe;
   LogConfig log;
   CrawlConfig crawl;
   /// The model-relevant sections as TOML, keys in a fixed order: what a

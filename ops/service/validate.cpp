@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "ingest/paths.h"
 #include "ingest/streams.h"
 #include "ops/base/files.h"
 #include "ops/service/object_store.h"
@@ -67,6 +68,15 @@ Status check_object_store(const Config& config) {
   return state::probe_conditional_writes(*store.value(), config.run + "/");
 }
 
+/// That there is something to read; labels are looked at by the probe.
+Status check_labelled(const std::string& path) {
+  if (path.empty()) {
+    return ok_status();
+  }
+  const auto source = ingest::open_path_source(path, {.limit = 1});
+  return source.ok() ? ok_status() : Status(source.error());
+}
+
 Status in(const Status& status, const char* where) {
   return status.ok() ? status : Status(status.error().with_context(where));
 }
@@ -76,7 +86,9 @@ Status in(const Status& status, const char* where) {
 Status validate_environment(const Config& config) {
   SWAVD_RETURN_IF_ERROR(in(check_data_dir(config), "data_dir"));
   SWAVD_RETURN_IF_ERROR(in(check_stream(config), "stream"));
-  return in(check_object_store(config), "object_store");
+  SWAVD_RETURN_IF_ERROR(in(check_object_store(config), "object_store"));
+  SWAVD_RETURN_IF_ERROR(in(check_labelled(config.probe.train), "probe.train"));
+  return in(check_labelled(config.probe.test), "probe.test");
 }
 
 }  // namespace swavd::service

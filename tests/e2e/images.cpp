@@ -84,6 +84,17 @@ std::string noise_png(std::uint64_t seed, int size) {
       size, size, SPNG_COLOR_TYPE_TRUECOLOR, noise(seed, samples_of(size)));
 }
 
+std::string coloured_png(std::uint32_t colour, std::uint64_t seed, int size) {
+  constexpr unsigned char kNoise = 4;  // divides it
+  auto samples = noise(seed, samples_of(size));
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const std::size_t shift = 8 * (kRgb - 1 - i % kRgb);
+    const auto level = static_cast<unsigned char>(colour >> shift);
+    samples[i] = static_cast<unsigned char>(level / 2 + samples[i] / kNoise);
+  }
+  return encode_png(size, size, SPNG_COLOR_TYPE_TRUECOLOR, samples);
+}
+
 std::string gray_png(int width, int height) {
   constexpr unsigned char kGray = 128;
   const auto samples =

@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
+#include "tests/trainer/memory_snapshot.h"
 #include "trainer/evaluation.h"
+#include "trainer/fine_tune.h"
+#include "trainer/probe.h"
 #include "trainer/trainer.h"
 
 namespace swavd::trainer {
@@ -13,6 +16,12 @@ TEST(BuildWithoutLibTorch, SaysSoInsteadOfTraining) {
   EXPECT_EQ(trainer.error().message, "this build has no LibTorch");
   EXPECT_FALSE(knn({}, {}, {}, {}, {}).ok());
   EXPECT_FALSE(view_retrieval({}, {}).ok());
+  MemorySnapshot snapshot{state::FrozenState{}};
+  EXPECT_EQ(
+      make_probe_trainer({}, snapshot, {}).error().code,
+      ErrorCode::kUnavailable);
+  EXPECT_EQ(
+      make_fine_tuner({}, snapshot, {}).error().code, ErrorCode::kUnavailable);
 }
 
 }  // namespace

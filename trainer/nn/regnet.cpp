@@ -97,4 +97,24 @@ at::Tensor RegNet::forward(const at::Tensor& images, Mode mode) const {
   return pool(x);
 }
 
+std::vector<at::Tensor> RegNet::stage_maps(
+    const at::Tensor& images,
+    Mode mode,
+    std::size_t count) const {
+  std::vector<at::Tensor> maps;
+  at::Tensor x = stem.norm.forward_relu(stem.convolve(images), mode);
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    x = blocks[i].forward(x, mode);
+    // The first block of a stage, and it alone, has a projection beside it.
+    const bool ends = i + 1 == blocks.size() || blocks[i + 1].shortcut;
+    if (ends) {
+      maps.push_back(x);
+    }
+    if (maps.size() > count) {
+      maps.erase(maps.begin());
+    }
+  }
+  return maps;
+}
+
 }  // namespace swavd::trainer

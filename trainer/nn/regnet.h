@@ -56,6 +56,11 @@ struct RegNet {
 
   /// Pooled features [N, features] of images [N, 3, H, W], channels last.
   [[nodiscard]] at::Tensor forward(const at::Tensor& images, Mode mode) const;
+
+  /// Feature maps [N, C, H, W] at the ends of the last `count` stages, or of
+  /// all where there are fewer, first stage first.
+  [[nodiscard]] std::vector<at::Tensor>
+  stage_maps(const at::Tensor& images, Mode mode, std::size_t count) const;
 };
 
 }  // namespace swavd::trainer

@@ -143,6 +143,25 @@ void check_lease(const LeaseConfig& lease, Found& found) {
   }
 }
 
+void check_probe(const Config& config, Found& found) {
+  const ProbeConfig& probe = config.probe;
+  if (probe.train.empty() && probe.test.empty()) {
+    return;
+  }
+  if (probe.train.empty() || probe.test.empty()) {
+    found.push_back(
+        {{"probe.train", "probe.test"},
+         "a probe needs both: images with labels to learn from and others to "
+         "ask for"});
+  }
+  if (config.model.trainer == "ledger") {
+    found.push_back(
+        {{"probe.train", "model.trainer"},
+         "a ledger has no features to probe: leave [probe] out, or take the "
+         "trainer torch"});
+  }
+}
+
 void check_addresses(const Config& config, Found& found) {
   const auto page = parse_endpoint(config.http.listen);
   const auto probes = parse_endpoint(config.metrics.listen);
@@ -166,6 +185,7 @@ std::vector<Contradiction> find_contradictions(const Config& config) {
   check_ahead(config, found);
   check_lease(config.lease, found);
   check_addresses(config, found);
+  check_probe(config, found);
   if (config.snapshot.every_steps == 0 && config.snapshot.every_seconds == 0) {
     found.push_back(
         {{"snapshot.every", "snapshot.every_steps"},

@@ -325,6 +325,22 @@ TEST(ConfigMistakes, SecretsAreNeverEchoed) {
   EXPECT_THAT(effective_config(sources), testing::Not(HasSubstr("hunter2")));
 }
 
+TEST(ConfigMistakes, AProbeNeedsBothItsSetsAndATrainerWithFeatures) {
+  EXPECT_THAT(
+      mistakes_of("[probe]\ntrain = \"/train\"\n"),
+      ElementsAre(mistake(2, "probe.train", "a probe needs both")));
+  EXPECT_THAT(
+      mistakes_of("[model]\ntrainer = \"ledger\"\n[probe]\n"
+                  "train = \"/train\"\ntest = \"/test\"\n"),
+      ElementsAre(mistake(4, "probe.train", "a ledger has no features")));
+  EXPECT_THAT(
+      mistakes_of("[probe]\ntrain = \"train\"\ntest = \"/test\"\n"),
+      ElementsAre(mistake(2, "probe.train", "no absolute path")));
+  EXPECT_THAT(
+      mistakes_of("[probe]\ntrain = \"/train\"\ntest = \"/test.tar\"\n"),
+      IsEmpty());
+}
+
 TEST(ConfigMistakes, TheLeastThatRunsHasNone) {
   EXPECT_THAT(
       mistakes_of(R"(run = "main"

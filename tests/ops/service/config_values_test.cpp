@@ -208,6 +208,8 @@ Value another_value(const Key& key) {
       {"http.listen", "[::1]:80"},
       {"metrics.listen", "0.0.0.0:1"},
       {"admin.socket", "/run/x.sock"},
+      {"probe.train", "/labelled/train"},
+      {"probe.test", "/labelled/test.tar"},
       {"crawl.user_agent", "bot"}};
   return {texts.at(name)};
 }

@@ -58,5 +58,25 @@ TEST(RegNet, EveryParameterGetsAGradient) {
   }
 }
 
+TEST(RegNet, GivesTheMapsOfItsLastStages) {
+  const RegNetDesign design = design_regnet({4, 8, 8.0, 2.0, 8}).value();
+  const ParameterStore store = trunk_store(design);
+  const RegNet trunk(store, design);
+  const at::NoGradGuard no_grad;
+  const at::Tensor images = image_batch(2, 32);
+  const auto maps = trunk.stage_maps(images, Mode::kEval, 2);
+  ASSERT_EQ(maps.size(), 2U);
+  EXPECT_EQ(
+      maps[0].sizes().vec(),
+      (std::vector<std::int64_t>{2, design.stages[1].width, 4, 4}));
+  EXPECT_EQ(
+      maps[1].sizes().vec(),
+      (std::vector<std::int64_t>{2, design.features(), 2, 2}));
+  const at::Tensor pooled = trunk.forward(images, Mode::kEval);
+  EXPECT_TRUE(maps[1].mean(at::IntArrayRef{2, 3}).equal(pooled));
+  const auto all = trunk.stage_maps(images, Mode::kEval, 9);
+  EXPECT_EQ(all.size(), design.stages.size());
+}
+
 }  // namespace
 }  // namespace swavd::trainer
