@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,7 +15,8 @@
 #include "ops/base/mutex.h"
 #include "ops/daemon/lease_figures.h"
 #include "ops/service/lifecycle.h"
-#include "scheduler/health.h"
+#include "scheduler/health_monitor.h"
+#include "scheduler/learning_rate.h"
 
 namespace swavd::daemon {
 
@@ -26,8 +28,8 @@ struct StepFigures {
   double loss = 0;           ///< nats
   double smoothed_loss = 0;  ///< nats
   double learning_rate = 0;
-  scheduler::PrototypeUse use;
-  scheduler::Verdict verdict = scheduler::Verdict::kStarting;
+  scheduler::HealthFigures health;
+  scheduler::ScheduleState schedule;
 };
 
 /// What a durable snapshot looks like on the page.
@@ -52,9 +54,13 @@ class StatusBoard {
   [[nodiscard]] service::State state() const;
   void set_generation(std::uint64_t generation);
   void set_lease(const LeaseFigures& lease);
+  /// Without it /status has no `schedule`.
+  void set_schedule(const scheduler::ScheduleOptions& schedule);
 
   /// Where the run continues: shown until the first step of this process.
   void restored(const StepFigures& figures);
+  /// The schedule is another one now, without a step.
+  void rescheduled(const scheduler::ScheduleState& schedule);
   void stepped(const StepFigures& figures);
   void rejected(const std::string& reason);
   void positions(const std::vector<ingest::Position>& positions);
@@ -81,6 +87,7 @@ class StatusBoard {
     std::int64_t end = -1;
     std::int64_t snapshot = -1;
     std::int64_t trained_ms = -1;
+    std::uint64_t skipped = 0;
   };
 
   /// A lease that is held and old is overdue.
@@ -89,6 +96,8 @@ class StatusBoard {
   void show_lag(std::int32_t number, const Partition& partition)
       SWAVD_REQUIRES(mutex_);
   void remember_loss(const StepFigures& figures) SWAVD_REQUIRES(mutex_);
+  /// Sets the metrics of `figures_`.
+  void show_figures() const SWAVD_REQUIRES(mutex_);
 
   const Clock& clock_;
   metrics::Registry& registry_;
@@ -103,6 +112,7 @@ class StatusBoard {
   std::uint64_t generation_ SWAVD_GUARDED_BY(mutex_) = 0;
   LeaseFigures lease_ SWAVD_GUARDED_BY(mutex_);
   StepFigures figures_ SWAVD_GUARDED_BY(mutex_);
+  std::optional<scheduler::ScheduleOptions> schedule_ SWAVD_GUARDED_BY(mutex_);
   SnapshotFigures snapshot_ SWAVD_GUARDED_BY(mutex_);
   std::map<std::string, std::uint64_t> rejected_ SWAVD_GUARDED_BY(mutex_);
   std::map<std::int32_t, Partition> partitions_ SWAVD_GUARDED_BY(mutex_);
