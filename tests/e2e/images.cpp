@@ -84,6 +84,15 @@ std::string noise_png(std::uint64_t seed, int size) {
       size, size, SPNG_COLOR_TYPE_TRUECOLOR, noise(seed, samples_of(size)));
 }
 
+std::string plain_png(std::uint64_t seed, int size) {
+  const auto color = noise(seed, kRgb);
+  std::vector<unsigned char> samples;
+  while (samples.size() < samples_of(size)) {
+    samples.insert(samples.end(), color.begin(), color.end());
+  }
+  return encode_png(size, size, SPNG_COLOR_TYPE_TRUECOLOR, samples);
+}
+
 std::string gray_png(int width, int height) {
   constexpr unsigned char kGray = 128;
   const auto samples =

@@ -12,6 +12,9 @@ namespace swavd::e2e {
 /// A JPEG file of size x size pixels of noise; another one for every seed.
 [[nodiscard]] std::string noise_jpeg(std::uint64_t seed, int size = 12);
 
+/// A PNG file of size x size pixels of one colour; another one for every seed.
+[[nodiscard]] std::string plain_png(std::uint64_t seed, int size = 12);
+
 /// A PNG file of one grey: a few kilobytes however large the picture is.
 [[nodiscard]] std::string gray_png(int width, int height);
 
