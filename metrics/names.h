@@ -50,12 +50,20 @@ enum class Type : std::uint8_t { kCounter, kGauge, kHistogram };
   X(kTrainLnK, kGauge, "swavd_train_ln_k_nats", "", "Loss of a model that knows nothing.") \
   X(kTrainLearningRate, kGauge, "swavd_train_learning_rate", "", "Learning rate of the newest step.") \
   X(kTrainLrReductions, kCounter, "swavd_train_learning_rate_reductions_total", "", "Halvings of the learning rate.") \
+  X(kTrainLrSets, kCounter, "swavd_train_learning_rate_sets_total", "", "Times an operator gave the learning rate.") \
+  X(kTrainLrFloor, kGauge, "swavd_train_learning_rate_at_floor", "", "1 when the rate is not halved any more.") \
+  X(kTrainPlateau, kGauge, "swavd_train_plateau_images", "", "Images since the loss the plateau rule watches last improved.") \
   X(kTrainGradNorm, kGauge, "swavd_train_grad_norm", "", "L2 norm of the newest gradient.") \
   X(kTrainSkipped, kCounter, "swavd_train_skipped_steps_total", "reason", "Steps skipped, nothing changed.") \
+  X(kTrainPauses, kCounter, "swavd_train_pauses_total", "reason", "Pauses of the training, by reason.") \
   X(kTrainLastStep, kGauge, "swavd_train_last_step_timestamp_seconds", "", "When the newest step ended.") \
   X(kSwavPerplexity, kGauge, "swavd_swav_prototype_perplexity", "", "exp(entropy) of prototype use over the last images.") \
   X(kSwavUsed, kGauge, "swavd_swav_used_prototypes", "", "Prototypes chosen by at least one of the last images.") \
+  X(kSwavUnused, kGauge, "swavd_swav_unused_prototypes", "", "Prototypes chosen by none of the last images.") \
+  X(kSwavRankMe, kGauge, "swavd_swav_rank_me", "", "Effective rank of the last embeddings (RankMe); 0 until there are enough.") \
   X(kSwavFeatureStd, kGauge, "swavd_swav_feature_std", "", "Mean per-dimension deviation of the embeddings; near 0 is collapse.") \
+  X(kHealthVerdict, kGauge, "swavd_health_verdict", "verdict", "Verdict on the run: exactly one is 1.") \
+  X(kHealthChanges, kCounter, "swavd_health_changes_total", "verdict,reason", "Changes of the verdict, by what it became and why.") \
   X(kSnapshotAttempts, kCounter, "swavd_snapshot_attempts_total", "tier", "Snapshots begun, by tier.") \
   X(kSnapshotFailures, kCounter, "swavd_snapshot_failures_total", "tier,reason", "Snapshots that failed, by tier and reason.") \
   X(kSnapshotPostponed, kCounter, "swavd_snapshot_postponed_total", "", "Freezes put off because the last write was not done.") \

@@ -35,12 +35,20 @@ struct TensorFile {
 
 /// How well training goes, told without labels.
 struct Health {
-  std::string verdict = "starting";  ///< starting, healthy, stuck, collapsing
-  double loss = 0;                   ///< nats, smoothed
-  double ln_k = 0;                   ///< loss of a model that knows nothing
+  /// warming, healthy, collapsing, diverging; older ones: starting, stuck
+  std::string verdict = "warming";
+  double loss = 0;  ///< nats, smoothed
+  double ln_k = 0;  ///< loss of a model that knows nothing
   /// exp(entropy) of the prototypes' use, 1 … K.
   double prototype_perplexity = 0;
   bool finite = true;
+  /// A word for why; empty in old snapshots, which have none of what follows.
+  std::string reason{};
+  std::int64_t used_prototypes = 0;  ///< of the last images
+  double best_loss = 0;              ///< nats, lowest of the health's own mean
+  double feature_std = 0;            ///< mean per dimension of the embeddings
+  double rank_me = 0;                ///< their effective rank; 0: not known
+  bool accepted = false;  ///< resumed by an operator although collapsing
 };
 
 /// A consistent copy of everything a trainer has learnt, frozen at a step

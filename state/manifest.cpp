@@ -37,12 +37,21 @@ Json section(const std::string& text) {
 
 Json health_json(const Health& health) {
   // JSON has no NaN: a number that is none becomes null.
-  return Json{
+  Json json{
       {"verdict", health.verdict},
       {"loss", health.loss},
       {"ln_k", health.ln_k},
       {"prototype_perplexity", health.prototype_perplexity},
       {"finite", health.finite}};
+  if (!health.reason.empty()) {
+    json["reason"] = health.reason;
+    json["used_prototypes"] = health.used_prototypes;
+    json["best_loss"] = health.best_loss;
+    json["feature_std"] = health.feature_std;
+    json["rank_me"] = health.rank_me;
+    json["accepted"] = health.accepted;
+  }
+  return json;
 }
 
 Json files_json(const std::vector<FileEntry>& files) {
@@ -124,6 +133,15 @@ Result<Health> health_from(const Json& json) {
   health.ln_k = fields.real("ln_k");
   health.prototype_perplexity = fields.real("prototype_perplexity");
   health.finite = fields.flag("finite");
+  if (json.contains("reason")) {  // older snapshots have none of these
+    health.reason = fields.text("reason");
+    health.used_prototypes =
+        static_cast<std::int64_t>(fields.count("used_prototypes"));
+    health.best_loss = fields.real("best_loss");
+    health.feature_std = fields.real("feature_std");
+    health.rank_me = fields.real("rank_me");
+    health.accepted = fields.flag("accepted");
+  }
   if (!fields.wrong().empty()) {
     return corrupt("health." + fields.wrong() + " is missing or wrong");
   }

@@ -75,7 +75,8 @@ std::string show_text(const SnapshotReader& snapshot, bool pinned) {
       manifest.images,
       manifest.parent.empty() ? "none" : manifest.parent,
       format_utc(manifest.created_ms),
-      health.verdict,
+      health.reason.empty() ? health.verdict
+                            : health.verdict + " (" + health.reason + ")",
       health.loss,
       health.ln_k,
       health.prototype_perplexity,

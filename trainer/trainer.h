@@ -32,6 +32,9 @@ struct StepReport {
   StepPhases phases;
   /// [images]: the prototype each image's first crop scores highest on.
   std::vector<std::int32_t> top_prototypes;
+  /// [rows, embedding dimension] float32, rows of length one: the first crops
+  /// of at most 16 images, spread evenly over the batch.
+  std::vector<float> embeddings;
 };
 
 /// Features of a batch of centre crops: float32 [rows, dim], pooled trunk

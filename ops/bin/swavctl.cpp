@@ -74,6 +74,26 @@ void add_admin(CLI::App& app, std::string& socket, Body& body) {
   }
 }
 
+void add_schedule(
+    CLI::App& app,
+    std::string& socket,
+    std::string& rate,
+    Body& body) {
+  auto* group = app.add_subcommand("schedule", "The learning rate of a run");
+  group->require_subcommand(1);
+  auto* set = group->add_subcommand(
+      "set-rate",
+      "Go on at this rate; halvings and cosines continue from it, and a "
+      "snapshot is taken with it");
+  set->add_option("RATE", rate, "Above 0, at most 1000")->required();
+  set->add_option("--socket", socket, "The daemon's admin socket");
+  set->callback([&socket, &rate, &body] {
+    body = [&socket, &rate] {
+      return print_result(service::admin_call(socket, "set-rate", rate));
+    };
+  });
+}
+
 struct SnapshotArguments {
   std::string ref;
   std::string folder;
@@ -300,8 +320,10 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   Body body;
   std::string socket = default_socket();
+  std::string rate;
   SnapshotArguments snapshots;
   add_admin(app, socket, body);
+  add_schedule(app, socket, rate, body);
   add_snapshots(app, snapshots, body);
   add_docs(app, body);
   return run_app(app, argc, argv, [&] { return body(); });

@@ -7,6 +7,8 @@
 #include "ops/daemon/control.h"
 #include "ops/daemon/daemon.h"
 #include "ops/daemon/demo.h"
+#include "ops/daemon/options.h"
+#include "ops/daemon/schedule_text.h"
 #include "ops/service/log_config.h"
 #include "ops/service/validate.h"
 #include "trainer/openmp_policy.h"
@@ -37,6 +39,16 @@ Status run_command(const ConfigArguments& arguments, const RunArguments& run) {
   return daemon::run_daemon(config.value(), options, control);
 }
 
+/// What the keys of [schedule] come to.
+void print_schedule(const service::Config& config) {
+  const scheduler::ScheduleOptions options = daemon::schedule_options(config);
+  const std::int64_t batch = config.loader.batch_images;
+  print("schedule: " + daemon::schedule_text(options, batch));
+  for (const std::string& warning : daemon::schedule_warnings(options, batch)) {
+    print("warning: " + warning);
+  }
+}
+
 Status validate_command(const ConfigArguments& arguments, bool no_environment) {
   auto config = arguments.load();
   if (!config.ok()) {
@@ -46,6 +58,7 @@ Status validate_command(const ConfigArguments& arguments, bool no_environment) {
     SWAVD_RETURN_IF_ERROR(service::validate_environment(config.value()));
   }
   print("the configuration is valid");
+  print_schedule(config.value());
   return ok_status();
 }
 

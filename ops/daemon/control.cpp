@@ -2,7 +2,8 @@
 
 namespace swavd::daemon {
 
-void Control::change(bool Wishes::*wish, bool value) {
+template <typename Value>
+void Control::change(Value Wishes::*wish, Value value) {
   {
     const MutexLock lock(mutex_);
     wishes_.*wish = value;
@@ -35,11 +36,16 @@ void Control::reload() {
   change(&Wishes::reload, true);
 }
 
+void Control::set_rate(double rate) {
+  change(&Wishes::rate, std::optional(rate));
+}
+
 Control::Wishes Control::take() {
   const MutexLock lock(mutex_);
   const Wishes wishes = wishes_;
   wishes_.snapshot = false;
   wishes_.reload = false;
+  wishes_.rate.reset();
   return wishes;
 }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 #include "ops/base/mutex.h"
 
@@ -18,6 +19,8 @@ class Control {
     bool paused = false;    ///< stays set until `resume`
     bool snapshot = false;  ///< one-shot
     bool reload = false;    ///< one-shot
+    /// One-shot: the learning rate to go on with, above 0.
+    std::optional<double> rate;
   };
 
   void drain();
@@ -26,6 +29,7 @@ class Control {
   void resume();
   void snapshot();
   void reload();
+  void set_rate(double rate);
 
   [[nodiscard]] Wishes take();
 
@@ -36,7 +40,8 @@ class Control {
   void wait(std::chrono::milliseconds timeout);
 
  private:
-  void change(bool Wishes::*wish, bool value);
+  template <typename Value>
+  void change(Value Wishes::*wish, Value value);
 
   mutable Mutex mutex_;
   CondVar changed_;

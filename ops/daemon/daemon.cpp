@@ -20,6 +20,7 @@
 #include "ops/daemon/options.h"
 #include "ops/daemon/prober.h"
 #include "ops/daemon/restore.h"
+#include "ops/daemon/schedule_text.h"
 #include "ops/daemon/snapshot_keeper.h"
 #include "ops/daemon/status_board.h"
 #include "ops/daemon/stream_setup.h"
@@ -143,6 +144,7 @@ class Daemon {
   Status serve();
   Status serve_admin();
   Status train();
+  void tell_schedule() const;
   [[nodiscard]] LoopOptions loop_options() const;
   [[nodiscard]] KeeperOptions keeper_options() const;
   [[nodiscard]] std::unique_ptr<Prober> start_prober();
@@ -226,6 +228,7 @@ Status Daemon::open() {
       config_.run,
       sha256_hex(as_bytes(config_.lineage_toml)),
       trainer_->prototypes());
+  board_->set_schedule(schedule_options(config_));
   registry_.set(Id::kBuildInfo, 1, {version(), config_.model.trainer});
   return ok_status();
 }
@@ -336,7 +339,8 @@ void Daemon::show_restored(const std::vector<ingest::Position>& positions) {
   figures.smoothed_loss = run_.schedule.smoothed_loss;
   figures.learning_rate =
       scheduler::learning_rate(schedule_options(config_), run_.schedule);
-  figures.verdict = run_.verdict;
+  figures.health = run_.health.figures;
+  figures.schedule = run_.schedule;
   board_->restored(figures);
 }
 
@@ -382,7 +386,6 @@ void Daemon::refresh_gauges() {
 service::HttpAnswer Daemon::admin(
     const std::string& command,
     const std::string& argument) {
-  (void)argument;
   const std::string type = "application/json";
   if (command == "status") {
     return {200, type, board_->json()};
@@ -397,6 +400,12 @@ service::HttpAnswer Daemon::admin(
     control_.snapshot();
   } else if (command == "reload") {
     control_.reload();
+  } else if (command == "set-rate") {
+    const auto rate = parse_rate(argument);
+    if (!rate.ok()) {
+      return {400, "text/plain; charset=utf-8", rate.error().message};
+    }
+    control_.set_rate(rate.value());
   } else {
     return {404, "text/plain; charset=utf-8", "no such command: " + command};
   }
@@ -442,6 +451,7 @@ Status Daemon::serve_admin() {
 LoopOptions Daemon::loop_options() const {
   LoopOptions options;
   options.schedule = schedule_options(config_);
+  options.health = health_options(config_);
   options.cadence = cadence_options(config_);
   options.max_skipped_steps = config_.optimizer.max_skipped_steps;
   options.embedding_dim = config_.model.head_out;
@@ -563,7 +573,7 @@ Progress Daemon::progress() const {
   progress.ln_k = progress.prototypes > 0
                       ? std::log(static_cast<double>(progress.prototypes))
                       : 0.0;
-  progress.prototypes_used = figures.use.used;
+  progress.prototypes_used = figures.health.use.used;
   progress.learning_rate = figures.learning_rate;
   progress.snapshot_id = board_->last_snapshot().id;
   progress.http_port = page_ ? page_->port() : 0;
@@ -604,7 +614,24 @@ std::unique_ptr<Prober> Daemon::start_prober() {
       [this](const ProbeFigures& figures) { board_->probed(figures); });
 }
 
+void Daemon::tell_schedule() const {
+  const scheduler::ScheduleOptions options = schedule_options(config_);
+  const std::int64_t batch = config_.loader.batch_images;
+  log(LogLevel::kInfo,
+      "schedule",
+      fmt::format(
+          "{}; the rate is {:g} now",
+          schedule_text(options, batch),
+          scheduler::learning_rate(options, run_.schedule)),
+      {{"images", std::to_string(run_.schedule.images)},
+       {"halvings", std::to_string(run_.schedule.halvings)}});
+  for (const std::string& warning : schedule_warnings(options, batch)) {
+    log(LogLevel::kWarning, "schedule", warning);
+  }
+}
+
 Status Daemon::train() {
+  tell_schedule();
   prober_ = start_prober();
   keeper_ = std::make_unique<SnapshotKeeper>(
       clock_,

@@ -143,6 +143,23 @@ scheduler::ScheduleOptions schedule_options(const service::Config& config) {
   return options;
 }
 
+scheduler::HealthOptions health_options(const service::Config& config) {
+  // What a model makes of its steps does not depend on how many images they
+  // have; a warm-up of the rate may be longer, and so may frozen prototypes.
+  constexpr std::uint64_t kSettledSteps = 400;
+  constexpr std::uint64_t kDivergingSteps = 100;
+  const auto batch = static_cast<std::uint64_t>(config.loader.batch_images);
+  const auto frozen =
+      static_cast<std::uint64_t>(config.swav.freeze_prototypes_steps);
+  scheduler::HealthOptions options;
+  options.settled_after_images = std::max(
+      {kSettledSteps * batch,
+       kSettledSteps / 2 * batch + frozen * batch,
+       config.schedule.warmup_images});
+  options.diverging_after_images = kDivergingSteps * batch;
+  return options;
+}
+
 scheduler::CadenceOptions cadence_options(const service::Config& config) {
   constexpr std::uint64_t kMsPerSecond = 1000;
   return {

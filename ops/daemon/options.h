@@ -6,6 +6,7 @@
 #include "dedup_free_loader/loader.h"
 #include "ops/daemon/prober.h"
 #include "ops/service/config.h"
+#include "scheduler/health.h"
 #include "scheduler/learning_rate.h"
 #include "scheduler/snapshots.h"
 #include "trainer/options.h"
@@ -27,6 +28,9 @@ namespace swavd::daemon {
     const service::Config& config);
 
 [[nodiscard]] scheduler::ScheduleOptions schedule_options(
+    const service::Config& config);
+
+[[nodiscard]] scheduler::HealthOptions health_options(
     const service::Config& config);
 
 [[nodiscard]] scheduler::CadenceOptions cadence_options(

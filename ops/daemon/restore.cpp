@@ -62,18 +62,6 @@ Result<std::vector<Candidate>> candidates_of(
   return candidates;
 }
 
-scheduler::Verdict verdict_of(const std::string& word) {
-  for (const auto verdict :
-       {scheduler::Verdict::kHealthy,
-        scheduler::Verdict::kStuck,
-        scheduler::Verdict::kCollapsing}) {
-    if (word == scheduler::to_string(verdict)) {
-      return verdict;
-    }
-  }
-  return scheduler::Verdict::kStarting;
-}
-
 Status check_lineage(
     const state::Manifest& manifest,
     const std::string& lineage_toml) {
@@ -119,7 +107,7 @@ Result<RunState> adopt(
       ingest::StreamProgress(std::move(positions).value(), ledger.value());
   run.schedule = schedule.value();
   run.stream = stream.value();
-  run.verdict = verdict_of(manifest.health.verdict);
+  run.health = run_health(manifest.health);
   run.snapshot_id = reader.id();
   run.step = manifest.step;
   run.created_ms = manifest.created_ms;

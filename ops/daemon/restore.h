@@ -9,8 +9,8 @@
 #include "ingest/position.h"
 #include "metrics/registry.h"
 #include "ops/base/result.h"
+#include "ops/daemon/health_watch.h"
 #include "ops/daemon/schedule_json.h"
-#include "scheduler/health.h"
 #include "scheduler/learning_rate.h"
 #include "state/object_store.h"
 #include "state/run_record.h"
@@ -23,7 +23,7 @@ namespace swavd::daemon {
 struct RunState {
   ingest::StreamProgress progress;
   scheduler::ScheduleState schedule;
-  scheduler::Verdict verdict = scheduler::Verdict::kStarting;
+  RunHealth health;
   std::optional<StreamSection> stream;  ///< none: the run is new
   std::string snapshot_id;              ///< empty: the run is new
   std::uint64_t step = 0;

@@ -15,6 +15,22 @@ Error broken(std::string_view section, const Json::exception& error) {
       fmt::format("{} section of a snapshot: {}", section, error.what())};
 }
 
+scheduler::Halving halving_from(const Json& json) {
+  return {
+      json.at("at").get<std::uint64_t>(),
+      json.at("best_loss").get<double>(),
+      json.at("best_at").get<std::uint64_t>(),
+      json.at("smoothed_loss").get<double>(),
+      json.at("risen_since").get<std::uint64_t>()};
+}
+
+scheduler::SetRate set_rate_from(const Json& json) {
+  return {
+      json.at("rate").get<double>(),
+      json.at("instead_of").get<double>(),
+      json.at("at").get<std::uint64_t>()};
+}
+
 }  // namespace
 
 std::string schedule_to_json(const scheduler::ScheduleState& state) {
@@ -27,6 +43,17 @@ std::string schedule_to_json(const scheduler::ScheduleState& state) {
   json["best_at"] = state.best_at;
   json["cooldown_until"] = state.cooldown_until;
   json["has_best"] = state.has_best;
+  json["improved_at"] = state.improved_at;
+  json["last_halving"] = {
+      {"at", state.last_halving.at},
+      {"best_loss", state.last_halving.best_loss},
+      {"best_at", state.last_halving.best_at},
+      {"smoothed_loss", state.last_halving.smoothed_loss},
+      {"risen_since", state.last_halving.risen_since}};
+  json["set_rate"] = {
+      {"rate", state.set_rate.rate},
+      {"instead_of", state.set_rate.instead_of},
+      {"at", state.set_rate.at}};
   return json.dump();
 }
 
@@ -42,6 +69,13 @@ Result<scheduler::ScheduleState> schedule_from_json(std::string_view json) {
     state.best_at = parsed.at("best_at").get<std::uint64_t>();
     state.cooldown_until = parsed.at("cooldown_until").get<std::uint64_t>();
     state.has_best = parsed.at("has_best").get<bool>();
+    state.improved_at = parsed.value("improved_at", state.best_at);
+    if (parsed.contains("last_halving")) {
+      state.last_halving = halving_from(parsed.at("last_halving"));
+    }
+    if (parsed.contains("set_rate")) {
+      state.set_rate = set_rate_from(parsed.at("set_rate"));
+    }
     return state;
   } catch (const Json::exception& error) {
     return broken("schedule", error);

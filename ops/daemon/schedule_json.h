@@ -12,7 +12,8 @@ namespace swavd::daemon {
 [[nodiscard]] std::string schedule_to_json(
     const scheduler::ScheduleState& state);
 
-/// Errors: kCorruption naming the field.
+/// What an older version did not write has its default. Errors: kCorruption
+/// naming the field.
 [[nodiscard]] Result<scheduler::ScheduleState> schedule_from_json(
     std::string_view json);
 

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "ops/daemon/schedule_text.h"
+
 namespace swavd::daemon {
 
 namespace {
@@ -39,6 +41,8 @@ StatusBoard::StatusBoard(
       started_(clock.steady()) {
   registry_.set(Id::kTrainLnK, ln_of(prototypes_));
   set_state(service::State::kStarting);
+  const MutexLock lock(mutex_);
+  show_figures();
 }
 
 void StatusBoard::set_state(service::State state, const std::string& why) {
@@ -101,12 +105,46 @@ void StatusBoard::remember_loss(const StepFigures& figures) {
   history_stride_ *= 2;
 }
 
+void StatusBoard::show_figures() const {
+  const scheduler::HealthFigures& health = figures_.health;
+  registry_.set(Id::kTrainStep, static_cast<double>(figures_.step));
+  registry_.set(Id::kTrainLossSmoothed, figures_.smoothed_loss);
+  registry_.set(Id::kTrainLearningRate, figures_.learning_rate);
+  registry_.set(Id::kSwavFeatureStd, health.feature_std);
+  registry_.set(Id::kSwavRankMe, health.rank);
+  for (const scheduler::Verdict verdict : scheduler::kVerdicts) {
+    registry_.set(
+        Id::kHealthVerdict,
+        verdict == health.health.verdict ? 1.0 : 0.0,
+        {scheduler::to_string(verdict)});
+  }
+  if (schedule_) {
+    const scheduler::ScheduleState& state = figures_.schedule;
+    registry_.set(
+        Id::kTrainPlateau, static_cast<double>(state.images - state.best_at));
+    registry_.set(
+        Id::kTrainLrFloor, scheduler::at_floor(*schedule_, state) ? 1.0 : 0.0);
+  }
+}
+
+void StatusBoard::set_schedule(const scheduler::ScheduleOptions& schedule) {
+  const MutexLock lock(mutex_);
+  schedule_ = schedule;
+}
+
+void StatusBoard::rescheduled(const scheduler::ScheduleState& schedule) {
+  const MutexLock lock(mutex_);
+  figures_.schedule = schedule;
+  if (schedule_) {
+    figures_.learning_rate = scheduler::learning_rate(*schedule_, schedule);
+  }
+  show_figures();
+}
+
 void StatusBoard::restored(const StepFigures& figures) {
   const MutexLock lock(mutex_);
   figures_ = figures;
-  registry_.set(Id::kTrainStep, static_cast<double>(figures.step));
-  registry_.set(Id::kTrainLossSmoothed, figures.smoothed_loss);
-  registry_.set(Id::kTrainLearningRate, figures.learning_rate);
+  show_figures();
 }
 
 void StatusBoard::stepped(const StepFigures& figures) {
@@ -118,13 +156,13 @@ void StatusBoard::stepped(const StepFigures& figures) {
   while (recent_.size() > 2 && now - recent_.front().first > kRateWindow) {
     recent_.pop_front();
   }
-  registry_.set(Id::kTrainStep, static_cast<double>(figures.step));
+  show_figures();
+  const scheduler::PrototypeUse& use = figures.health.use;
   registry_.set(Id::kTrainLoss, figures.loss);
-  registry_.set(Id::kTrainLossSmoothed, figures.smoothed_loss);
-  registry_.set(Id::kTrainLearningRate, figures.learning_rate);
   registry_.set(Id::kTrainLastStep, to_seconds(clock_.unix_ms()));
-  registry_.set(Id::kSwavPerplexity, figures.use.perplexity);
-  registry_.set(Id::kSwavUsed, static_cast<double>(figures.use.used));
+  registry_.set(Id::kSwavPerplexity, use.perplexity);
+  registry_.set(Id::kSwavUsed, static_cast<double>(use.used));
+  registry_.set(Id::kSwavUnused, static_cast<double>(prototypes_ - use.used));
 }
 
 void StatusBoard::rejected(const std::string& reason) {
@@ -149,6 +187,7 @@ void StatusBoard::positions(const std::vector<ingest::Position>& positions) {
     Partition& partition = partitions_[position.partition];
     const std::string label = std::to_string(position.partition);
     partition.next = position.next;
+    partition.skipped = position.skipped;
     registry_.set(
         Id::kStreamPosition, static_cast<double>(position.next), {label});
     registry_.raise_to(
@@ -255,11 +294,24 @@ std::string StatusBoard::json() const {
   json["loss"] = figures_.smoothed_loss;
   json["ln_k"] = ln_of(prototypes_);
   json["learning_rate"] = figures_.learning_rate;
-  json["health"] = scheduler::to_string(figures_.verdict);
+  if (schedule_) {
+    json["schedule"] =
+        Json::parse(schedule_status_json(*schedule_, figures_.schedule));
+  }
+  const scheduler::HealthFigures& health = figures_.health;
+  json["health"] = {
+      {"verdict", scheduler::to_string(health.health.verdict)},
+      {"reason", scheduler::to_string(health.health.reason)},
+      {"best_loss", health.best_loss},
+      {"feature_std", health.feature_std},
+      {"rank_me", health.rank},
+      {"grad_norm", health.grad_norm}};
   json["prototypes"] = {
       {"k", prototypes_},
-      {"used", figures_.use.used},
-      {"perplexity", figures_.use.perplexity}};
+      {"used", health.use.used},
+      {"unused", prototypes_ - health.use.used},
+      {"perplexity", health.use.perplexity}};
+  std::uint64_t skipped = 0;
   Json positions = Json::array();
   for (const auto& [number, partition] : partitions_) {
     Json one = {{"partition", number}, {"next", partition.next}};
@@ -273,10 +325,12 @@ std::string StatusBoard::json() const {
     if (partition.trained_ms >= 0) {
       one["last_trained"] = format_utc(partition.trained_ms);
     }
+    skipped += partition.skipped;
     positions.push_back(std::move(one));
   }
   json["stream"] = {{"positions", std::move(positions)}};
   json["rejected"] = rejected_;
+  json["skipped"] = skipped;
   if (!snapshot_.id.empty()) {
     json["last_snapshot"] = {
         {"id", snapshot_.id},

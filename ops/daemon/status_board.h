@@ -16,7 +16,8 @@
 #include "ops/daemon/lease_figures.h"
 #include "ops/daemon/probe_figures.h"
 #include "ops/service/lifecycle.h"
-#include "scheduler/health.h"
+#include "scheduler/health_monitor.h"
+#include "scheduler/learning_rate.h"
 
 namespace swavd::daemon {
 
@@ -28,8 +29,8 @@ struct StepFigures {
   double loss = 0;           ///< nats
   double smoothed_loss = 0;  ///< nats
   double learning_rate = 0;
-  scheduler::PrototypeUse use;
-  scheduler::Verdict verdict = scheduler::Verdict::kStarting;
+  scheduler::HealthFigures health;
+  scheduler::ScheduleState schedule;
 };
 
 /// What a durable snapshot looks like on the page.
@@ -54,9 +55,13 @@ class StatusBoard {
   [[nodiscard]] service::State state() const;
   void set_generation(std::uint64_t generation);
   void set_lease(const LeaseFigures& lease);
+  /// Without it /status has no `schedule`.
+  void set_schedule(const scheduler::ScheduleOptions& schedule);
 
   /// Where the run continues: shown until the first step of this process.
   void restored(const StepFigures& figures);
+  /// The schedule is another one now, without a step.
+  void rescheduled(const scheduler::ScheduleState& schedule);
   void stepped(const StepFigures& figures);
   void rejected(const std::string& reason);
   void positions(const std::vector<ingest::Position>& positions);
@@ -85,6 +90,7 @@ class StatusBoard {
     std::int64_t end = -1;
     std::int64_t snapshot = -1;
     std::int64_t trained_ms = -1;
+    std::uint64_t skipped = 0;
   };
 
   /// A lease that is held and old is overdue.
@@ -93,6 +99,8 @@ class StatusBoard {
   void show_lag(std::int32_t number, const Partition& partition)
       SWAVD_REQUIRES(mutex_);
   void remember_loss(const StepFigures& figures) SWAVD_REQUIRES(mutex_);
+  /// Sets the metrics of `figures_`.
+  void show_figures() const SWAVD_REQUIRES(mutex_);
 
   const Clock& clock_;
   metrics::Registry& registry_;
@@ -107,6 +115,7 @@ class StatusBoard {
   std::uint64_t generation_ SWAVD_GUARDED_BY(mutex_) = 0;
   LeaseFigures lease_ SWAVD_GUARDED_BY(mutex_);
   StepFigures figures_ SWAVD_GUARDED_BY(mutex_);
+  std::optional<scheduler::ScheduleOptions> schedule_ SWAVD_GUARDED_BY(mutex_);
   SnapshotFigures snapshot_ SWAVD_GUARDED_BY(mutex_);
   std::optional<ProbeFigures> probe_ SWAVD_GUARDED_BY(mutex_);
   std::map<std::string, std::uint64_t> rejected_ SWAVD_GUARDED_BY(mutex_);

@@ -8,6 +8,9 @@
 
 #include "ingest/position_json.h"
 #include "ops/base/log.h"
+#include "ops/daemon/consumption.h"
+#include "ops/daemon/schedule_text.h"
+#include "ops/daemon/step_metrics.h"
 
 namespace swavd::daemon {
 
@@ -18,7 +21,11 @@ using std::chrono::milliseconds;
 
 /// How long the loop waits before it looks at signals and pings again.
 constexpr milliseconds kHeartbeat{200};
-constexpr std::int64_t kWindowPerPrototype = 10;
+
+// Reasons of a pause.
+constexpr std::string_view kOperator = "operator";
+constexpr std::string_view kCollapsing = "collapsing";
+constexpr std::string_view kSkippedSteps = "skipped_steps";
 
 double seconds_between(
     std::chrono::steady_clock::time_point from,
@@ -48,36 +55,18 @@ ingest::OutRecord dead_letter(const loader::Rejected& rejected) {
   return out;
 }
 
-/// Offsets are handed out in order, so a hole below one that was handed out, or
-/// below `end` (nothing below it will be), holds no record: compacted away, or
-/// a transaction's marker.
-void pass_absent(
-    ingest::StreamProgress& progress,
-    const ingest::Position& position,
-    std::optional<std::int64_t> end = std::nullopt) {
-  std::int64_t next = position.next;
-  for (const ingest::OffsetRange& range : position.done_above) {
-    if (end && range.first >= *end) {
-      break;
-    }
-    progress.absent(position.partition, next, range.first - 1);
-    next = range.last + 1;
-  }
-  if (end && next < *end) {
-    progress.absent(position.partition, next, *end - 1);
-  }
-}
-
 }  // namespace
 
 TrainingLoop::TrainingLoop(LoopParts parts, LoopOptions options, RunState run)
     : parts_(std::move(parts)),
       options_(std::move(options)),
-      run_(std::move(run)) {
-  const std::int64_t k = parts_.trainer.prototypes();
-  if (k > 0) {
-    window_.emplace(k, kWindowPerPrototype * k);
-  }
+      run_(std::move(run)),
+      health_(
+          parts_.registry,
+          options_.health,
+          parts_.trainer.prototypes(),
+          options_.embedding_dim,
+          run_.health) {
   if (run_.stream) {
     turn_ = run_.stream->turn;
   }
@@ -89,6 +78,9 @@ TrainingLoop::TrainingLoop(LoopParts parts, LoopOptions options, RunState run)
 }
 
 Status TrainingLoop::run() {
+  if (health_.waits_for_operator()) {
+    pause(kCollapsing, "the features collapsed before the restart");
+  }
   while (true) {
     if (const auto fatal = parts_.keeper.fatal()) {
       return *fatal;
@@ -106,8 +98,12 @@ Status TrainingLoop::run() {
     if (wishes.reload) {
       reload();
     }
+    if (wishes.rate) {
+      set_rate(*wishes.rate);
+    }
     SWAVD_RETURN_IF_ERROR(one_iteration(wishes));
-    maybe_snapshot(wishes.snapshot);
+    // A rate that was given outlives whatever happens next.
+    maybe_snapshot(wishes.snapshot || wishes.rate.has_value());
     if (options_.stop_after_images > 0 &&
         images_here_ >= options_.stop_after_images) {
       parts_.control.drain();
@@ -120,16 +116,12 @@ Status TrainingLoop::one_iteration(const Control::Wishes& wishes) {
   parts_.registry.set(
       Id::kWatchdogPing, static_cast<double>(parts_.clock.unix_ms()) / 1000.0);
   if (wishes.paused) {
-    parts_.board.set_state(
-        service::State::kPaused,
-        pause_reason_.empty() ? "paused by the operator" : pause_reason_);
-    parts_.control.wait(milliseconds(1000));
+    hold();
     return ok_status();
   }
-  if (parts_.board.state() != service::State::kTraining) {
-    pause_reason_.clear();
-    skipped_in_a_row_ = 0;
-    parts_.board.set_state(service::State::kTraining);
+  if (!pause_reason_.empty() ||
+      parts_.board.state() != service::State::kTraining) {
+    go_on();
   }
   const auto before = parts_.clock.steady();
   auto next = parts_.loader.next(kHeartbeat);
@@ -137,7 +129,7 @@ Status TrainingLoop::one_iteration(const Control::Wishes& wishes) {
   if (!next.ok()) {
     return next.error();
   }
-  observe_queues();
+  observe_queues(parts_.registry, parts_.loader.stats());
   if (next.value().state == loader::NextState::kEnd) {
     parts_.control.drain();  // a finite source; a stream never ends
     return ok_status();
@@ -161,11 +153,13 @@ Status TrainingLoop::handle(const loader::Batch& batch) {
       Id::kTrainStepDuration,
       seconds_between(start, parts_.clock.steady()),
       {"step"});
-  observe_phases(batch, report, std::exchange(data_wait_, 0));
+  observe_phases(parts_.registry, batch, report, std::exchange(data_wait_, 0));
   SWAVD_RETURN_IF_ERROR(send_dead_letters(batch));
-  SWAVD_RETURN_IF_ERROR(consume(
+  SWAVD_RETURN_IF_ERROR(consume_batch(
+      run_.progress,
       batch,
-      report.trained ? ingest::Outcome::kTrained : ingest::Outcome::kSkipped));
+      report.trained ? ingest::Outcome::kTrained : ingest::Outcome::kSkipped,
+      parts_.registry));
   turn_ = batch.turn_after;
   if (report.trained) {
     trained(batch, report, rate);
@@ -201,40 +195,6 @@ Status TrainingLoop::send_dead_letters(const loader::Batch& batch) {
   return ok_status();
 }
 
-Status TrainingLoop::consume(
-    const loader::Batch& batch,
-    ingest::Outcome outcome) {
-  for (const loader::Slot& slot : batch.slots) {
-    SWAVD_RETURN_IF_ERROR(run_.progress.consume(
-        {slot.address, slot.timestamp_ms, slot.payload_sha256, outcome}));
-  }
-  for (const loader::Rejected& rejected : batch.rejected) {
-    SWAVD_RETURN_IF_ERROR(run_.progress.consume(
-        {rejected.record.address,
-         rejected.record.timestamp_ms,
-         rejected.payload_sha256,
-         ingest::Outcome::kRejected}));
-  }
-  for (const loader::TakenGap& gap : batch.gaps) {
-    // What came before the gap may have been read from behind such a hole.
-    for (const ingest::Position& position : run_.progress.positions()) {
-      if (position.partition == gap.partition) {
-        pass_absent(run_.progress, position, gap.from);
-      }
-    }
-    SWAVD_RETURN_IF_ERROR(
-        run_.progress.skip_gap(gap.partition, gap.from, gap.to, "retention"));
-    parts_.registry.add(
-        Id::kStreamGapRecords,
-        static_cast<double>(gap.to - gap.from + 1),
-        {"retention"});
-  }
-  for (const ingest::Position& position : run_.progress.positions()) {
-    pass_absent(run_.progress, position);
-  }
-  return ok_status();
-}
-
 void TrainingLoop::trained(
     const loader::Batch& batch,
     const trainer::StepReport& report,
@@ -242,28 +202,15 @@ void TrainingLoop::trained(
   skipped_in_a_row_ = 0;
   const auto images = static_cast<std::uint64_t>(batch.images);
   images_here_ += images;
-  const std::uint64_t halvings = run_.schedule.halvings;
-  run_.schedule =
-      scheduler::observe(options_.schedule, run_.schedule, report.loss, images);
-  if (run_.schedule.halvings > halvings) {
-    parts_.registry.add(Id::kTrainLrReductions);
-    log(LogLevel::kInfo,
-        "learning_rate_halved",
-        fmt::format(
-            "the smoothed loss stays at {:.4f}: the rate is {:g} now",
-            run_.schedule.smoothed_loss,
-            scheduler::learning_rate(options_.schedule, run_.schedule)));
-  }
-  if (window_) {
-    window_->add(report.top_prototypes);
-    judge(report);
+  advance_schedule(report.loss, images);
+  health_.stepped(report, images, run_.schedule.images);
+  if (health_.waits_for_operator()) {
+    pause(kCollapsing, "the features collapse: " + health_.text());
   }
   parts_.registry.add(Id::kTrainSteps);
   parts_.registry.add(Id::kTrainImages, static_cast<double>(images));
   parts_.registry.add(Id::kDecodedImages, static_cast<double>(images), {"ok"});
   parts_.registry.set(Id::kTrainGradNorm, report.grad_norm);
-  parts_.registry.set(Id::kSwavFeatureStd, report.feature_std);
-  parts_.registry.set(Id::kTrainLossSmoothed, run_.schedule.smoothed_loss);
   StepFigures figures;
   figures.step = report.step;
   figures.images = images_trained(run_.progress);
@@ -271,45 +218,43 @@ void TrainingLoop::trained(
   figures.loss = report.loss;
   figures.smoothed_loss = run_.schedule.smoothed_loss;
   figures.learning_rate = rate;
-  figures.verdict = run_.verdict;
-  if (window_) {
-    figures.use = window_->use();
-  }
+  figures.health = health_.figures();
+  figures.schedule = run_.schedule;
   parts_.board.stepped(figures);
 }
 
-void TrainingLoop::judge(const trainer::StepReport& report) {
-  scheduler::HealthInput input;
-  input.images = run_.schedule.images;
-  input.smoothed_loss = run_.schedule.smoothed_loss;
-  input.ln_k = std::log(static_cast<double>(parts_.trainer.prototypes()));
-  input.use = window_->use();
-  input.prototypes = parts_.trainer.prototypes();
-  input.feature_std = report.feature_std;
-  input.feature_dim = options_.embedding_dim;
-  input.before = run_.verdict;
-  const scheduler::Verdict verdict = scheduler::judge(options_.health, input);
-  if (verdict == run_.verdict) {
+void TrainingLoop::advance_schedule(double loss, std::uint64_t images) {
+  const scheduler::ScheduleState before = run_.schedule;
+  run_.schedule = scheduler::observe(options_.schedule, before, loss, images);
+  if (run_.schedule.halvings == before.halvings) {
     return;
   }
-  run_.verdict = verdict;
-  const std::string text = fmt::format(
-      "loss {:.4f}, ln K {:.4f}, prototype perplexity {:.1f} of {}",
-      input.smoothed_loss,
-      input.ln_k,
-      input.use.perplexity,
-      input.prototypes);
-  if (verdict == scheduler::Verdict::kStuck) {
-    log(LogLevel::kWarning,
-        "stuck",
-        "the loss stays at ln K, nothing is learnt; lower swav.epsilon, "
-        "freeze the prototypes longer or soften the crops: " +
-            text);
-  } else if (verdict == scheduler::Verdict::kCollapsing) {
-    pause("the features collapse: " + text);
-  } else {
-    log(LogLevel::kInfo, scheduler::to_string(verdict), text);
-  }
+  parts_.registry.add(Id::kTrainLrReductions);
+  log(LogLevel::kInfo,
+      "learning_rate_halved",
+      fmt::format(
+          "from {:g} to {:g}, {}",
+          scheduler::learning_rate(options_.schedule, before),
+          scheduler::learning_rate(options_.schedule, run_.schedule),
+          halving_text(run_.schedule.last_halving)));
+}
+
+void TrainingLoop::set_rate(double rate) {
+  const double before =
+      scheduler::learning_rate(options_.schedule, run_.schedule);
+  run_.schedule = scheduler::with_rate(options_.schedule, run_.schedule, rate);
+  const bool warming = run_.schedule.images < options_.schedule.warmup_images;
+  parts_.registry.add(Id::kTrainLrSets);
+  log(LogLevel::kInfo,
+      "learning_rate_set",
+      fmt::format(
+          "an operator set the rate from {:g} to {:g}{}; it is part of the "
+          "snapshots from here on",
+          before,
+          rate,
+          warming ? ", where the warm-up leads" : ""),
+      {{"images", std::to_string(run_.schedule.images)}});
+  parts_.board.rescheduled(run_.schedule);
 }
 
 void TrainingLoop::skipped(const trainer::StepReport& report) {
@@ -320,52 +265,47 @@ void TrainingLoop::skipped(const trainer::StepReport& report) {
       fmt::format(
           "step skipped, nothing changed ({} in a row)", skipped_in_a_row_));
   if (skipped_in_a_row_ >= options_.max_skipped_steps) {
-    pause(fmt::format("{} steps skipped in a row", skipped_in_a_row_));
+    pause(
+        kSkippedSteps,
+        fmt::format(
+            "{} steps skipped in a row, the last for {}",
+            skipped_in_a_row_,
+            report.skip_reason));
   }
 }
 
-void TrainingLoop::pause(const std::string& why) {
-  pause_reason_ = why;
-  log(LogLevel::kError,
-      "paused",
-      why + "; the position is held, `swavctl resume` continues");
+void TrainingLoop::pause(std::string_view reason, const std::string& why) {
+  pause_reason_ = fmt::format("{}: {}", reason, why);
+  parts_.registry.add(Id::kTrainPauses, 1, {reason});
+  log(reason == kOperator ? LogLevel::kInfo : LogLevel::kError,
+      reason,
+      fmt::format(
+          "training pauses: {}; the position is held, `swavctl resume` goes "
+          "on, `swavctl snapshots rollback` goes back",
+          why));
   parts_.control.pause();
 }
 
-void TrainingLoop::observe_phases(
-    const loader::Batch& batch,
-    const trainer::StepReport& report,
-    double data_wait) {
-  metrics::Registry& registry = parts_.registry;
-  registry.observe(Id::kTrainStepDuration, data_wait, {"data_wait"});
-  registry.observe(Id::kTrainStepDuration, report.phases.forward, {"forward"});
-  registry.observe(
-      Id::kTrainStepDuration, report.phases.sinkhorn, {"sinkhorn"});
-  registry.observe(
-      Id::kTrainStepDuration, report.phases.backward, {"backward"});
-  registry.observe(
-      Id::kTrainStepDuration, report.phases.optimizer, {"optimizer"});
-  registry.add(Id::kDecodeSeconds, batch.decode_seconds);
-  registry.add(Id::kRenderSeconds, batch.render_seconds);
+void TrainingLoop::hold() {
+  if (pause_reason_.empty()) {
+    pause(kOperator, "paused by an operator");
+  }
+  if (parts_.board.state() != service::State::kPaused) {
+    parts_.board.set_state(service::State::kPaused, pause_reason_);
+    parts_.manager.status("paused, " + pause_reason_);
+  }
+  parts_.control.wait(milliseconds(1000));
 }
 
-void TrainingLoop::observe_queues() {
-  const loader::LoaderStats stats = parts_.loader.stats();
-  const auto show = [this](const char* stage, const QueueStats& queue) {
-    const auto seconds = [](std::chrono::nanoseconds time) {
-      return std::chrono::duration<double>(time).count();
-    };
-    metrics::Registry& registry = parts_.registry;
-    registry.set(Id::kQueueItems, static_cast<double>(queue.depth), {stage});
-    registry.set(
-        Id::kQueueCapacity, static_cast<double>(queue.capacity), {stage});
-    registry.raise_to(
-        Id::kPipelineWait, seconds(queue.consumer_wait), {stage, "input"});
-    registry.raise_to(
-        Id::kPipelineWait, seconds(queue.producer_wait), {stage, "output"});
-  };
-  show("records", stats.records);
-  show("batches", stats.batches);
+void TrainingLoop::go_on() {
+  if (!pause_reason_.empty()) {
+    log(LogLevel::kInfo, "resumed", "training goes on after " + pause_reason_);
+    pause_reason_.clear();
+    skipped_in_a_row_ = 0;
+    health_.accept();
+    parts_.manager.status("training");
+  }
+  parts_.board.set_state(service::State::kTraining);
 }
 
 void TrainingLoop::maybe_snapshot(bool asked) {
@@ -401,13 +341,6 @@ void TrainingLoop::freeze() {
   job.state = parts_.trainer.freeze();
   job.frozen_at = start;
   job.positions = run_.progress.positions();
-  state::Health& health = job.state.health;
-  health.verdict = scheduler::to_string(run_.verdict);
-  health.loss = run_.schedule.smoothed_loss;
-  const std::int64_t k = parts_.trainer.prototypes();
-  health.ln_k = k > 0 ? std::log(static_cast<double>(k)) : 0;
-  health.prototype_perplexity = window_ ? window_->use().perplexity : 0;
-  health.finite = std::isfinite(health.loss);
   state::Manifest& manifest = job.manifest;
   manifest.run = options_.run;
   manifest.generation = options_.generation;
@@ -422,7 +355,7 @@ void TrainingLoop::freeze() {
   manifest.ledger_json = ingest::ledger_to_json(run_.progress.ledger());
   manifest.config_toml = options_.lineage_toml;
   manifest.config_sha256 = options_.config_sha256;
-  manifest.health = health;
+  manifest.health = health_.manifest(run_.schedule.smoothed_loss);
   parts_.registry.observe(
       Id::kSnapshotStall, seconds_between(start, parts_.clock.steady()));
   parts_.keeper.submit(std::move(job));

@@ -4,12 +4,14 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "dedup_free_loader/loader.h"
 #include "ingest/sink.h"
 #include "metrics/registry.h"
 #include "ops/base/clock.h"
 #include "ops/daemon/control.h"
+#include "ops/daemon/health_watch.h"
 #include "ops/daemon/lease_keeper.h"
 #include "ops/daemon/restore.h"
 #include "ops/daemon/snapshot_keeper.h"
@@ -72,22 +74,19 @@ class TrainingLoop {
  private:
   [[nodiscard]] Status one_iteration(const Control::Wishes& wishes);
   [[nodiscard]] Status handle(const loader::Batch& batch);
-  [[nodiscard]] Status consume(
-      const loader::Batch& batch,
-      ingest::Outcome outcome);
   [[nodiscard]] Status send_dead_letters(const loader::Batch& batch);
   void trained(
       const loader::Batch& batch,
       const trainer::StepReport& report,
       double rate);
   void skipped(const trainer::StepReport& report);
-  void judge(const trainer::StepReport& report);
-  void observe_phases(
-      const loader::Batch& batch,
-      const trainer::StepReport& report,
-      double data_wait);
-  void observe_queues();
-  void pause(const std::string& why);
+  void advance_schedule(double loss, std::uint64_t images);
+  void set_rate(double rate);
+  /// Training stops before the next batch; `reason` is a fixed word.
+  void pause(std::string_view reason, const std::string& why);
+  /// Looks in while training is paused.
+  void hold();
+  void go_on();
   void maybe_snapshot(bool asked);
   void freeze();
   [[nodiscard]] Status drain();
@@ -96,7 +95,7 @@ class TrainingLoop {
   LoopParts parts_;
   LoopOptions options_;
   RunState run_;
-  std::optional<scheduler::PrototypeWindow> window_;
+  HealthWatch health_;
   scheduler::CadenceState last_snapshot_;
   std::int32_t turn_ = 0;
   std::uint64_t images_here_ = 0;  ///< trained by this process

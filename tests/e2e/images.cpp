@@ -95,6 +95,15 @@ std::string coloured_png(std::uint32_t colour, std::uint64_t seed, int size) {
   return encode_png(size, size, SPNG_COLOR_TYPE_TRUECOLOR, samples);
 }
 
+std::string plain_png(std::uint64_t seed, int size) {
+  const auto color = noise(seed, kRgb);
+  std::vector<unsigned char> samples;
+  while (samples.size() < samples_of(size)) {
+    samples.insert(samples.end(), color.begin(), color.end());
+  }
+  return encode_png(size, size, SPNG_COLOR_TYPE_TRUECOLOR, samples);
+}
+
 std::string gray_png(int width, int height) {
   constexpr unsigned char kGray = 128;
   const auto samples =

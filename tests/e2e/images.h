@@ -15,6 +15,8 @@ namespace swavd::e2e {
 /// A PNG file of size x size pixels near one colour (0xRRGGBB), with noise.
 [[nodiscard]] std::string
 coloured_png(std::uint32_t colour, std::uint64_t seed, int size = 32);
+/// A PNG file of size x size pixels of one colour; another one for every seed.
+[[nodiscard]] std::string plain_png(std::uint64_t seed, int size = 12);
 
 /// A PNG file of one grey: a few kilobytes however large the picture is.
 [[nodiscard]] std::string gray_png(int width, int height);

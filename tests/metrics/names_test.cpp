@@ -103,7 +103,8 @@ TEST(MetricNames, LabelsAreFewAndNeverNameAnIdentity) {
       "tier",
       "area",
       "handler",
-      "code"};
+      "code",
+      "verdict"};
   for (const Definition& metric : definitions()) {
     std::istringstream labels{std::string(metric.labels)};
     int count = 0;

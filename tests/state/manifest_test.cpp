@@ -114,6 +114,42 @@ TEST(Manifest, IdIsStepAndDigestOfTheText) {
       snapshot_id(1, to_json(sample_manifest(2))));
 }
 
+TEST(Manifest, HealthHasItsReasonAndFiguresOrNoneOfThem) {
+  Manifest manifest = example();
+  EXPECT_EQ(to_json(manifest).find("rank_me"), std::string::npos);
+  Health& health = manifest.health;
+  health.verdict = "collapsing";
+  health.reason = "low_rank";
+  health.used_prototypes = 12;
+  health.best_loss = 4.25;
+  health.feature_std = 0.0625;
+  health.rank_me = 1.5;
+  health.accepted = true;
+  const std::string text = to_json(manifest);
+  EXPECT_THAT(
+      text,
+      HasSubstr(R"("finite":true,"reason":"low_rank","used_prototypes":12,)"
+                R"("best_loss":4.25,"feature_std":0.0625,"rank_me":1.5,)"
+                R"("accepted":true})"));
+  const auto parsed = parse_manifest(text);
+  ASSERT_TRUE(parsed.ok()) << parsed.error().message;
+  EXPECT_EQ(to_json(parsed.value()), text);
+  EXPECT_EQ(parsed.value().health.reason, "low_rank");
+  EXPECT_TRUE(parsed.value().health.accepted);
+}
+
+TEST(Manifest, HealthWithAReasonAndHalfItsFiguresIsRefused) {
+  Manifest manifest = example();
+  manifest.health.reason = "learning";
+  std::string text = to_json(manifest);
+  const std::string gone = R"("rank_me":0.0,)";
+  ASSERT_NE(text.find(gone), std::string::npos) << text;
+  text.erase(text.find(gone), gone.size());
+  const auto parsed = parse_manifest(text);
+  ASSERT_FALSE(parsed.ok());
+  EXPECT_THAT(parsed.error().message, HasSubstr("health.rank_me"));
+}
+
 TEST(Manifest, NumbersThatAreNoneBecomeNullAndComeBack) {
   Manifest manifest = example();
   manifest.health.loss = std::numeric_limits<double>::quiet_NaN();

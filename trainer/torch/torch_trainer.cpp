@@ -31,6 +31,7 @@ namespace {
 constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kHeadFile = "head.safetensors";
 constexpr const char* kStateFile = "state.safetensors";
+constexpr std::int64_t kReportedEmbeddings = 16;
 
 /// Seconds since the last call, or since it was made.
 class LapTimer {
@@ -70,6 +71,15 @@ std::vector<SnapshotTensor> snapshot_layout(
   all.insert(all.end(), head_file.begin(), head_file.end());
   all.insert(all.end(), state_file.begin(), state_file.end());
   return all;
+}
+
+/// Every so many rows of `rows` that at most `most` are left.
+std::vector<float> spread_rows(const at::Tensor& rows, std::int64_t most) {
+  const std::int64_t stride = (rows.size(0) + most - 1) / most;
+  const at::Tensor some =
+      rows.slice(0, 0, rows.size(0), stride).to(at::kFloat).contiguous();
+  const auto* values = some.const_data_ptr<float>();
+  return {values, values + some.numel()};
 }
 
 Status check_has_crops(const loader::Batch& batch) {
@@ -244,10 +254,10 @@ StepReport TorchTrainer::train_on(
   const auto first_crop = [&](const at::Tensor& rows) {
     return rows.narrow(0, 0, batch.images);
   };
-  report.feature_std = first_crop(output.embeddings)
-                           .std(0, /*unbiased=*/false)
-                           .mean()
-                           .item<double>();
+  const at::Tensor embeddings = first_crop(output.embeddings);
+  report.feature_std =
+      embeddings.std(0, /*unbiased=*/false).mean().item<double>();
+  report.embeddings = spread_rows(embeddings, kReportedEmbeddings);
   const at::Tensor best =
       first_crop(output.scores).argmax(1).to(at::kInt).contiguous();
   const auto* top = best.const_data_ptr<std::int32_t>();

@@ -210,7 +210,7 @@ const Key kKeys[] = {
    "L2, on weights that are neither biases nor of a normalisation."},
   {"optimizer.trust", SWAVD_FIELD(optimizer.trust), real_above(0, 1), kLineage,
    "LARC's trust coefficient."},
-  {"optimizer.max_skipped_steps", SWAVD_FIELD(optimizer.max_skipped_steps), integer(1, 1 << 20, "steps"), kReloadable,
+  {"optimizer.max_skipped_steps", SWAVD_FIELD(optimizer.max_skipped_steps), integer(1, 1 << 20, "steps"), kRestart,
    "So many steps with a non-finite loss or gradient in a row pause training."},
 
   {"schedule.kind", SWAVD_FIELD(schedule.kind), one_of(kSchedules), kLineage,

@@ -47,6 +47,19 @@ TEST(TorchTrainer, ReportsWhatAStepDid) {
   }
 }
 
+TEST(TorchTrainer, ReportsEmbeddingsOfLengthOne) {
+  const std::unique_ptr<Trainer> trainer = make_small(small_options());
+  const StepReport report = must_step(*trainer, 0);
+  ASSERT_EQ(report.embeddings.size(), 6U * 8U);
+  for (std::size_t row = 0; row < 6; ++row) {
+    double squares = 0;
+    for (std::size_t i = 0; i < 8; ++i) {
+      squares += std::pow(report.embeddings[row * 8 + i], 2);
+    }
+    EXPECT_NEAR(squares, 1.0, 1e-5);
+  }
+}
+
 TEST(TorchTrainer, LearnsABatchItSeesAgainAndAgain) {
   const std::unique_ptr<Trainer> trainer = make_small(small_options());
   const double first = must_step(*trainer, 0).loss;

@@ -1,0 +1,54 @@
+#include "ops/daemon/step_metrics.h"
+
+#include <chrono>
+
+namespace swavd::daemon {
+
+namespace {
+
+using metrics::Id;
+
+double to_seconds(std::chrono::nanoseconds time) {
+  return std::chrono::duration<double>(time).count();
+}
+
+void show(
+    metrics::Registry& registry,
+    const char* stage,
+    const QueueStats& queue) {
+  registry.set(Id::kQueueItems, static_cast<double>(queue.depth), {stage});
+  registry.set(
+      Id::kQueueCapacity, static_cast<double>(queue.capacity), {stage});
+  registry.raise_to(
+      Id::kPipelineWait, to_seconds(queue.consumer_wait), {stage, "input"});
+  registry.raise_to(
+      Id::kPipelineWait, to_seconds(queue.producer_wait), {stage, "output"});
+}
+
+}  // namespace
+
+void observe_phases(
+    metrics::Registry& registry,
+    const loader::Batch& batch,
+    const trainer::StepReport& report,
+    double data_wait) {
+  registry.observe(Id::kTrainStepDuration, data_wait, {"data_wait"});
+  registry.observe(Id::kTrainStepDuration, report.phases.forward, {"forward"});
+  registry.observe(
+      Id::kTrainStepDuration, report.phases.sinkhorn, {"sinkhorn"});
+  registry.observe(
+      Id::kTrainStepDuration, report.phases.backward, {"backward"});
+  registry.observe(
+      Id::kTrainStepDuration, report.phases.optimizer, {"optimizer"});
+  registry.add(Id::kDecodeSeconds, batch.decode_seconds);
+  registry.add(Id::kRenderSeconds, batch.render_seconds);
+}
+
+void observe_queues(
+    metrics::Registry& registry,
+    const loader::LoaderStats& stats) {
+  show(registry, "records", stats.records);
+  show(registry, "batches", stats.batches);
+}
+
+}  // namespace swavd::daemon

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "dedup_free_loader/loader.h"
+#include "metrics/registry.h"
+#include "trainer/trainer.h"
+
+namespace swavd::daemon {
+
+/// Where the time of a step went. `data_wait`: seconds before it.
+void observe_phases(
+    metrics::Registry& registry,
+    const loader::Batch& batch,
+    const trainer::StepReport& report,
+    double data_wait);
+
+/// How full the loader's hand-offs are, and which side waits.
+void observe_queues(
+    metrics::Registry& registry,
+    const loader::LoaderStats& stats);
+
+}  // namespace swavd::daemon
