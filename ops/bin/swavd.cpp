@@ -7,8 +7,10 @@
 #include "ops/daemon/control.h"
 #include "ops/daemon/daemon.h"
 #include "ops/daemon/demo.h"
+#include "ops/daemon/init_from.h"
 #include "ops/service/log_config.h"
 #include "ops/service/validate.h"
+#include "trainer/initial_weights.h"
 #include "trainer/openmp_policy.h"
 
 namespace swavd::bin {
@@ -37,6 +39,22 @@ Status run_command(const ConfigArguments& arguments, const RunArguments& run) {
   return daemon::run_daemon(config.value(), options, control);
 }
 
+/// Prints what of the given weights a run would take.
+Status validate_init_from(const service::Config& config) {
+  if (config.model.init_from.empty()) {
+    return ok_status();
+  }
+  const auto weights = daemon::plan_initial_weights(config);
+  if (!weights.ok()) {
+    return weights.error();
+  }
+  for (const std::string& line :
+       trainer::report_lines(weights.value().report())) {
+    print(line);
+  }
+  return ok_status();
+}
+
 Status validate_command(const ConfigArguments& arguments, bool no_environment) {
   auto config = arguments.load();
   if (!config.ok()) {
@@ -44,6 +62,7 @@ Status validate_command(const ConfigArguments& arguments, bool no_environment) {
   }
   if (!no_environment) {
     SWAVD_RETURN_IF_ERROR(service::validate_environment(config.value()));
+    SWAVD_RETURN_IF_ERROR(validate_init_from(config.value()));
   }
   print("the configuration is valid");
   return ok_status();

@@ -121,6 +121,7 @@ Result<RunState> adopt(
   run.stream = stream.value();
   run.verdict = verdict_of(manifest.health.verdict);
   run.snapshot_id = reader.id();
+  run.origin_json = manifest.origin_json;
   run.step = manifest.step;
   run.created_ms = manifest.created_ms;
   return run;
