@@ -12,6 +12,8 @@ std::string_view to_string(DType dtype) {
       return "F16";
     case DType::kBF16:
       return "BF16";
+    case DType::kF64:
+      return "F64";
     case DType::kI64:
       return "I64";
     case DType::kU64:
@@ -27,6 +29,7 @@ std::size_t size_of(DType dtype) {
       return 2;
     case DType::kF32:
       return 4;
+    case DType::kF64:
     case DType::kI64:
     case DType::kU64:
       return 8;

@@ -12,8 +12,9 @@
 
 namespace swavd::state {
 
-/// Element types a snapshot stores, by their safetensors names.
-enum class DType { kF32, kF16, kBF16, kI64, kU64 };
+/// Element types by their safetensors names. Snapshots hold no F64; files that
+/// others wrote may.
+enum class DType { kF32, kF16, kBF16, kF64, kI64, kU64 };
 
 [[nodiscard]] std::string_view to_string(DType dtype);  ///< "F32", …
 [[nodiscard]] std::size_t size_of(DType dtype);         ///< bytes

@@ -99,6 +99,13 @@ class Fields {
     return json == nullptr ? std::string() : json->dump();
   }
 
+  /// The same; empty when there is none.
+  std::string optional_raw(
+      const char* name,
+      bool (Json::*is)() const noexcept) {
+    return object_.contains(name) ? raw(name, is) : std::string();
+  }
+
   const Json* get(const char* name, bool (Json::*is)() const noexcept) {
     const auto hit = object_.find(name);
     if (hit == object_.end() || !((*hit).*is)()) {
@@ -197,6 +204,7 @@ Manifest plain_fields(Fields& fields) {
   manifest.config_toml = fields.text("config");
   manifest.config_sha256 = fields.text("config_sha256");
   manifest.ledger_json = fields.raw("ledger", &Json::is_object);
+  manifest.origin_json = fields.optional_raw("origin", &Json::is_object);
   return manifest;
 }
 
@@ -217,7 +225,7 @@ std::string compute_state_sha256(const Manifest& manifest) {
 }
 
 std::string to_json(const Manifest& manifest) {
-  const Json json{
+  Json json{
       {"format", kFormat},
       {"run", manifest.run},
       {"generation", manifest.generation},
@@ -234,8 +242,11 @@ std::string to_json(const Manifest& manifest) {
       {"config", manifest.config_toml},
       {"config_sha256", manifest.config_sha256},
       {"health", health_json(manifest.health)},
-      {"ledger", section(manifest.ledger_json)},
-      {"files", files_json(manifest.files)}};
+      {"ledger", section(manifest.ledger_json)}};
+  if (!manifest.origin_json.empty()) {
+    json["origin"] = section(manifest.origin_json);
+  }
+  json["files"] = files_json(manifest.files);
   return json.dump();
 }
 

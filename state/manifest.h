@@ -33,6 +33,9 @@ struct Manifest {
   std::string schedule_json = "{}";
   std::string random_json = "{}";
   std::string ledger_json = "{}";
+  /// The weights the run began with, {"init_from":…}; empty: none, and then
+  /// the manifest has no such section.
+  std::string origin_json;
   std::string config_toml;    ///< the model-relevant sections
   std::string config_sha256;  ///< of `config_toml`
   std::string state_sha256;   ///< see `compute_state_sha256`

@@ -55,40 +55,33 @@ std::vector<const TensorView*> in_file_order(const TensorFile& file) {
   return order;
 }
 
-std::string header_for(
+/// Where the tensors will lie.
+SafetensorsLayout layout_of(
     const TensorFile& file,
     const std::vector<const TensorView*>& order) {
-  nlohmann::ordered_json metadata = {{"format", "pt"}};
-  for (const auto& [key, value] : file.metadata) {
-    metadata[key] = value;
-  }
-  metadata["format"] = "pt";
-  // Joined by hand: an ordered JSON object looks every key up linearly.
-  std::string json = "{\"__metadata__\":" + metadata.dump();
+  SafetensorsLayout layout;
+  layout.metadata = file.metadata;
   std::uint64_t begin = 0;
   for (const TensorView* tensor : order) {
-    const std::uint64_t end = begin + tensor->data.size();
-    json += fmt::format(
-        ",{}:{{\"dtype\":\"{}\",\"shape\":{},\"data_offsets\":[{},{}]}}",
-        nlohmann::json(tensor->name).dump(),
-        to_string(tensor->dtype),
-        nlohmann::json(tensor->shape).dump(),
-        begin,
-        end);
-    begin = end;
+    layout.tensors.push_back(
+        {tensor->name,
+         tensor->dtype,
+         tensor->shape,
+         begin,
+         tensor->data.size()});
+    begin += tensor->data.size();
   }
-  json += '}';
-  json.resize((json.size() + kAlignment - 1) / kAlignment * kAlignment, ' ');
-  std::string header(kSafetensorsLengthBytes, '\0');
-  for (std::size_t i = 0; i < kSafetensorsLengthBytes; ++i) {
-    header[i] = static_cast<char>(json.size() >> 8U * i & 0xffU);
-  }
-  return header + json;
+  return layout;
 }
 
 std::optional<DType> dtype_from(const nlohmann::json& json) {
   for (const DType dtype :
-       {DType::kF32, DType::kF16, DType::kBF16, DType::kI64, DType::kU64}) {
+       {DType::kF32,
+        DType::kF16,
+        DType::kBF16,
+        DType::kF64,
+        DType::kI64,
+        DType::kU64}) {
     if (json == to_string(dtype)) {
       return dtype;
     }
@@ -195,8 +188,34 @@ Status check_layout(
 
 }  // namespace
 
+std::string safetensors_header(const SafetensorsLayout& layout) {
+  nlohmann::ordered_json metadata = {{"format", "pt"}};
+  for (const auto& [key, value] : layout.metadata) {
+    metadata[key] = value;
+  }
+  metadata["format"] = "pt";
+  // Joined by hand: an ordered JSON object looks every key up linearly.
+  std::string json = "{\"__metadata__\":" + metadata.dump();
+  for (const TensorEntry& tensor : layout.tensors) {
+    json += fmt::format(
+        ",{}:{{\"dtype\":\"{}\",\"shape\":{},\"data_offsets\":[{},{}]}}",
+        nlohmann::json(tensor.name).dump(),
+        to_string(tensor.dtype),
+        nlohmann::json(tensor.shape).dump(),
+        tensor.offset,
+        tensor.offset + tensor.bytes);
+  }
+  json += '}';
+  json.resize((json.size() + kAlignment - 1) / kAlignment * kAlignment, ' ');
+  std::string header(kSafetensorsLengthBytes, '\0');
+  for (std::size_t i = 0; i < kSafetensorsLengthBytes; ++i) {
+    header[i] = static_cast<char>(json.size() >> 8U * i & 0xffU);
+  }
+  return header + json;
+}
+
 std::string safetensors_header(const TensorFile& file) {
-  return header_for(file, in_file_order(file));
+  return safetensors_header(layout_of(file, in_file_order(file)));
 }
 
 std::uint64_t safetensors_bytes(const TensorFile& file) {
@@ -213,7 +232,8 @@ Status write_safetensors(
     const TensorFile& file,
     const std::function<Status(Bytes)>& sink) {
   const auto order = in_file_order(file);
-  SWAVD_RETURN_IF_ERROR(sink(as_bytes(header_for(file, order))));
+  SWAVD_RETURN_IF_ERROR(
+      sink(as_bytes(safetensors_header(layout_of(file, order)))));
   for (const TensorView* tensor : order) {
     if (!tensor->data.empty()) {
       SWAVD_RETURN_IF_ERROR(sink(tensor->data));

@@ -47,6 +47,10 @@ struct SafetensorsLayout {
   std::map<std::string, std::string> metadata;
 };
 
+/// The header of a file whose tensors lie where `layout` says: in that order,
+/// back to back from 0 on.
+[[nodiscard]] std::string safetensors_header(const SafetensorsLayout& layout);
+
 /// Bytes of the length that a file begins with.
 inline constexpr std::size_t kSafetensorsLengthBytes = 8;
 

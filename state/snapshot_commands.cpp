@@ -85,6 +85,9 @@ std::string show_text(const SnapshotReader& snapshot, bool pinned) {
       manifest.config_sha256,
       manifest.positions_json,
       pinned ? "yes" : "no");
+  if (!manifest.origin_json.empty()) {
+    text += fmt::format("origin      {}\n", manifest.origin_json);
+  }
   for (const FileEntry& file : manifest.files) {
     text += fmt::format(
         "file        {} {:>9}  {}\n",

@@ -118,6 +118,11 @@ class LedgerTrainer final : public Trainer {
     return restore(snapshot);
   }
 
+  Status begin_with(const InitialWeights& /*weights*/) override {
+    return Error{
+        ErrorCode::kInvalidArgument, "the ledger trainer has no weights"};
+  }
+
   Result<Features> embed(const loader::Batch& /*batch*/) override {
     return Error{
         ErrorCode::kInvalidArgument, "the ledger trainer has no features"};

@@ -9,6 +9,7 @@
 #include "ops/base/result.h"
 #include "state/frozen_state.h"
 #include "state/snapshot_store.h"
+#include "trainer/initial_weights.h"
 #include "trainer/options.h"
 
 namespace swavd::trainer {
@@ -79,6 +80,11 @@ class Trainer {
   /// Errors: as `restore`.
   [[nodiscard]] virtual Status restore_model(
       state::SnapshotReader& snapshot) = 0;
+
+  /// Takes somebody's weights before the first step; tensors they have no
+  /// value for stay as they are. Errors: kIo, kCorruption (the trainer is then
+  /// of no use); kInvalidArgument, a trainer without weights.
+  [[nodiscard]] virtual Status begin_with(const InitialWeights& weights) = 0;
 
   /// Features of the batch's first crop group, in evaluation mode.
   [[nodiscard]] virtual Result<Features> embed(const loader::Batch& batch) = 0;

@@ -12,10 +12,12 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <unistd.h>
 
 #include "metrics/names.h"
+#include "ops/base/check.h"
 #include "ops/base/clock.h"
 #include "ops/base/log.h"
 #include "ops/bin/cli.h"
@@ -24,6 +26,7 @@
 #include "state/rollback_command.h"
 #include "state/snapshot_commands.h"
 #include "state/snapshot_diff.h"
+#include "state/snapshot_export.h"
 #include "state/snapshot_follow.h"
 
 namespace swavd::bin {
@@ -107,6 +110,8 @@ struct SnapshotArguments {
   std::uint64_t every_ms = 10'000;
   std::uint64_t grace_ms = 60'000;
   bool take_over = false;
+  std::string layout;
+  bool with_head = false;
 
   [[nodiscard]] state::OutputFormat format() const {
     return json ? state::OutputFormat::kJson : state::OutputFormat::kText;
@@ -217,6 +222,32 @@ void add_pull_options(CLI::App& command, SnapshotArguments& arguments) {
   }
 }
 
+Status export_snapshot(const SnapshotArguments& arguments) {
+  const auto layout = state::layout_from(arguments.layout);
+  SWAVD_CHECK(layout.has_value());  // the option takes no other word
+  return print_result(state::export_command(
+      arguments.ref,
+      arguments.folder,
+      {*layout, arguments.with_head},
+      arguments.format()));
+}
+
+void add_export_options(CLI::App& command, SnapshotArguments& arguments) {
+  std::vector<std::string> words;
+  for (const state::Layout layout : state::kLayouts) {
+    words.emplace_back(state::to_string(layout));
+  }
+  command.add_option("DIR", arguments.folder, "A new or empty folder")
+      ->required();
+  command.add_option("--layout", arguments.layout, "Whose names")
+      ->required()
+      ->check(CLI::IsMember(std::move(words)));
+  command.add_flag(
+      "--with-head",
+      arguments.with_head,
+      "The projection head and the prototypes too");
+}
+
 /// A run whose owner may be alive is watched for a while first.
 Status rollback(const SnapshotArguments& arguments) {
   std::stop_source stop;
@@ -292,6 +323,12 @@ void add_snapshots(CLI::App& app, SnapshotArguments& arguments, Body& body) {
   })->add_flag("--remove", arguments.remove, "Let it go again");
   add_pull_options(
       *add("pull", "Copy a snapshot into a folder", pull), arguments);
+  add_export_options(
+      *add(
+          "export",
+          "Write a snapshot's model under another library's names",
+          export_snapshot),
+      arguments);
 }
 
 void add_docs(CLI::App& app, Body& body) {

@@ -7,10 +7,12 @@
 #include "ops/daemon/control.h"
 #include "ops/daemon/daemon.h"
 #include "ops/daemon/demo.h"
+#include "ops/daemon/init_from.h"
 #include "ops/daemon/options.h"
 #include "ops/daemon/schedule_text.h"
 #include "ops/service/log_config.h"
 #include "ops/service/validate.h"
+#include "trainer/initial_weights.h"
 #include "trainer/openmp_policy.h"
 
 namespace swavd::bin {
@@ -49,6 +51,22 @@ void print_schedule(const service::Config& config) {
   }
 }
 
+/// Prints what of the given weights a run would take.
+Status validate_init_from(const service::Config& config) {
+  if (config.model.init_from.empty()) {
+    return ok_status();
+  }
+  const auto weights = daemon::plan_initial_weights(config);
+  if (!weights.ok()) {
+    return weights.error();
+  }
+  for (const std::string& line :
+       trainer::report_lines(weights.value().report())) {
+    print(line);
+  }
+  return ok_status();
+}
+
 Status validate_command(const ConfigArguments& arguments, bool no_environment) {
   auto config = arguments.load();
   if (!config.ok()) {
@@ -56,6 +74,7 @@ Status validate_command(const ConfigArguments& arguments, bool no_environment) {
   }
   if (!no_environment) {
     SWAVD_RETURN_IF_ERROR(service::validate_environment(config.value()));
+    SWAVD_RETURN_IF_ERROR(validate_init_from(config.value()));
   }
   print("the configuration is valid");
   print_schedule(config.value());

@@ -16,6 +16,7 @@
 #include "ops/base/files.h"
 #include "ops/base/log.h"
 #include "ops/base/sha256.h"
+#include "ops/daemon/init_from.h"
 #include "ops/daemon/lease_keeper.h"
 #include "ops/daemon/options.h"
 #include "ops/daemon/prober.h"
@@ -140,6 +141,8 @@ class Daemon {
   /// False: told to end.
   bool wait(milliseconds pause);
   Status restore();
+  /// Weights of `model.init_from`: for a new run only.
+  Status begin();
   void show_restored(const std::vector<ingest::Position>& positions);
   Status serve();
   Status serve_admin();
@@ -305,6 +308,7 @@ Status Daemon::restore() {
     return run.error();
   }
   run_ = std::move(run).value();
+  SWAVD_RETURN_IF_ERROR(begin());
   registry_.set(
       Id::kRestoreDuration,
       std::chrono::duration<double>(clock_.steady() - start).count());
@@ -325,6 +329,24 @@ Status Daemon::restore() {
         fmt::format("continuing from snapshot {}", run_.snapshot_id),
         {{"generation", std::to_string(owned_.generation)}});
   }
+  return ok_status();
+}
+
+Status Daemon::begin() {
+  if (!run_.snapshot_id.empty()) {
+    if (!config_.model.init_from.empty()) {
+      log(LogLevel::kInfo,
+          "init_from_unused",
+          "model.init_from is for a new run; this one goes on from its "
+          "snapshot");
+    }
+    return ok_status();
+  }
+  auto origin = begin_with_given_weights(config_, *trainer_);
+  if (!origin.ok()) {
+    return origin.error();
+  }
+  run_.origin_json = std::move(origin).value();
   return ok_status();
 }
 

@@ -13,6 +13,7 @@
 #include "ops/base/files.h"
 #include "ops/base/sha256.h"
 #include "ops/daemon/daemon.h"
+#include "ops/daemon/init_from.h"
 #include "ops/daemon/options.h"
 #include "ops/daemon/schedule_json.h"
 #include "scheduler/learning_rate.h"
@@ -160,7 +161,13 @@ Result<std::string> init_snapshot(
   if (!trainer.ok()) {
     return trainer.error();
   }
-  return write_snapshot(fresh_manifest(config), *trainer.value(), folder);
+  auto origin = begin_with_given_weights(config, *trainer.value());
+  if (!origin.ok()) {
+    return origin.error();
+  }
+  state::Manifest manifest = fresh_manifest(config);
+  manifest.origin_json = std::move(origin).value();
+  return write_snapshot(std::move(manifest), *trainer.value(), folder);
 }
 
 Result<std::string> replay_step(

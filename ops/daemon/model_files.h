@@ -15,7 +15,9 @@ namespace swavd::daemon {
     const std::string& snapshot_id,
     const std::string& file);
 
-/// `swavd init`: a snapshot of step 0 in `folder`. Gives its id.
+/// `swavd init`: a snapshot of step 0 in `folder`, with the weights of
+/// `model.init_from` where that is set. Gives its id. Errors: those of
+/// `begin_with_given_weights`; kInvalidArgument, kIo.
 [[nodiscard]] Result<std::string> init_snapshot(
     const service::Config& config,
     const std::string& folder);

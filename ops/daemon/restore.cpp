@@ -109,6 +109,7 @@ Result<RunState> adopt(
   run.stream = stream.value();
   run.health = run_health(manifest.health);
   run.snapshot_id = reader.id();
+  run.origin_json = manifest.origin_json;
   run.step = manifest.step;
   run.created_ms = manifest.created_ms;
   return run;

@@ -26,6 +26,7 @@ struct RunState {
   RunHealth health;
   std::optional<StreamSection> stream;  ///< none: the run is new
   std::string snapshot_id;              ///< empty: the run is new
+  std::string origin_json;  ///< weights the run began with; empty: at random
   std::uint64_t step = 0;
   std::int64_t created_ms = 0;
   std::uint64_t commit = 0;  ///< the highest number in either tier

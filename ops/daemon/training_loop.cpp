@@ -353,6 +353,7 @@ void TrainingLoop::freeze() {
   manifest.schedule_json = schedule_to_json(run_.schedule);
   manifest.random_json = job.state.random_json;
   manifest.ledger_json = ingest::ledger_to_json(run_.progress.ledger());
+  manifest.origin_json = run_.origin_json;
   manifest.config_toml = options_.lineage_toml;
   manifest.config_sha256 = options_.config_sha256;
   manifest.health = health_.manifest(run_.schedule.smoothed_loss);

@@ -57,6 +57,7 @@ struct ModelConfig {
   std::string trainer = "torch";  ///< torch, ledger
   std::string preset = "tiny";
   std::uint64_t seed = 0;
+  std::string init_from;  ///< empty: a new run begins at random
   std::int64_t depth = 13;
   std::int64_t w0 = 24;
   double wa = 36.44;

@@ -134,18 +134,40 @@ Status FolderWriter::finish(std::string_view manifest_text) {
   SWAVD_RETURN_IF_ERROR(add(manifest_name, [&](const ByteSink& sink) {
     return sink(as_bytes(manifest_text));
   }));
+  const auto renamed = rename_into_place();
+  if (!renamed.ok()) {
+    return renamed.error();
+  }
+  return renamed.value() ? ok_status() : replace_files();
+}
+
+Status FolderWriter::finish_new() {
+  const auto renamed = rename_into_place();
+  if (!renamed.ok()) {
+    return renamed.error();
+  }
+  if (!renamed.value()) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        fmt::format("{} is not empty; name a new folder", folder_.string())};
+  }
+  return ok_status();
+}
+
+Result<bool> FolderWriter::rename_into_place() {
   std::error_code error;
   std::filesystem::remove(partial_ / kLockName, error);
   SWAVD_RETURN_IF_ERROR(sync_folder(partial_));
   // Goes through when the folder is absent or empty.
   if (std::rename(partial_.c_str(), folder_.c_str()) == 0) {
     lock_.reset();
-    return sync_folder(folder_.parent_path());
+    SWAVD_RETURN_IF_ERROR(sync_folder(folder_.parent_path()));
+    return true;
   }
   if (errno != ENOTEMPTY && errno != EEXIST) {
     return errno_error(errno, "rename", folder_);
   }
-  return replace_files();
+  return false;
 }
 
 Status FolderWriter::replace_files() const {

@@ -43,12 +43,18 @@ class FolderWriter {
   /// Adds the manifest and publishes the folder, durably.
   [[nodiscard]] Status finish(std::string_view manifest_text);
 
+  /// Publishes a folder that is no snapshot and has no manifest, durably.
+  /// Errors: kInvalidArgument, there is something in the folder.
+  [[nodiscard]] Status finish_new();
+
  private:
   FolderWriter(
       std::filesystem::path folder,
       std::filesystem::path partial,
       FileLock lock);
 
+  /// False when the folder holds something.
+  [[nodiscard]] Result<bool> rename_into_place();
   [[nodiscard]] Status replace_files() const;
 
   std::filesystem::path folder_;

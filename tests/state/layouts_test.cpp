@@ -6,79 +6,98 @@
 
 #include <gtest/gtest.h>
 
+#include "state/layouts/name_pattern.h"
+#include "tests/state/regnet_sample.h"
+
 namespace swavd::state {
 namespace {
 
-const std::vector<std::string> kNorm =
-    {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"};
+constexpr auto kHf = Layout::kHuggingFace;
 
-/// Names of every tensor of a RegNetY with these depths, Hugging Face style.
-std::vector<std::string> all_names(const std::vector<int>& depths) {
+std::vector<std::string> names_of_trunk(const SampleTrunk& trunk) {
   std::vector<std::string> names;
-  const auto convolution = [&](const std::string& at) {
-    names.push_back(at + ".convolution.weight");
-    for (const std::string& leaf : kNorm) {
-      names.push_back(at + ".normalization." + leaf);
-    }
-  };
-  convolution("embedder.embedder");
-  for (std::size_t stage = 0; stage < depths.size(); ++stage) {
-    for (int i = 0; i < depths[stage]; ++i) {
-      const std::string block = "encoder.stages." + std::to_string(stage) +
-                                ".layers." + std::to_string(i) + ".";
-      if (i == 0) {
-        convolution(block + "shortcut");
-      }
-      for (const char* layer : {"layer.0", "layer.1", "layer.3"}) {
-        convolution(block + layer);
-      }
-      for (const char* part : {"0.weight", "0.bias", "2.weight", "2.bias"}) {
-        names.push_back(block + "layer.2.attention." + part);
-      }
-    }
+  for (const SampleTensor& tensor : trunk_tensors(trunk)) {
+    names.push_back(tensor.name);
   }
   return names;
 }
 
-std::string to(Layout layout, const std::string& name) {
-  const auto renamed = rename(name, layout);
+std::string must_rename(
+    TrunkFamily family,
+    const std::string& name,
+    Layout from,
+    Layout to) {
+  const auto renamed = rename(family, name, from, to);
   EXPECT_TRUE(renamed.ok()) << name;
   return renamed.ok() ? renamed.value() : "";
 }
 
-TEST(Layouts, EveryTensorOfASmallRegNetHasItsOwnNameInEach) {
-  const auto names = all_names({2, 5, 12, 1});
-  // 22 tensors a block, 6 more where there is a shortcut, 6 in the stem.
-  ASSERT_EQ(names.size(), 20U * 22 + 4 * 6 + 6);
-  for (const Layout layout :
-       {Layout::kHuggingFace,
-        Layout::kTorchvision,
-        Layout::kTimm,
-        Layout::kVissl}) {
+class LayoutsOfATrunk : public ::testing::TestWithParam<SampleTrunk> {};
+
+INSTANTIATE_TEST_SUITE_P(
+    Shapes,
+    LayoutsOfATrunk,
+    ::testing::Values(
+        SampleTrunk{{2, 5, 12, 1}, {232, 696, 1392, 3712}, 232},
+        SampleTrunk{{1, 1, 4, 7}, {24, 56, 152, 368}, 8},
+        SampleTrunk{{1, 2}, {8, 16}, 8},
+        SampleTrunk{{11, 10}, {8, 16}, 8},
+        SampleTrunk{
+            {1, 1, 4, 7},
+            {24, 56, 152, 368},
+            8,
+            TrunkFamily::kRegNetX}),
+    [](const auto& name) { return "Trunk" + std::to_string(name.index); });
+
+TEST_P(LayoutsOfATrunk, EveryTensorHasANameOfItsOwnInEach) {
+  const auto names = names_of_trunk(GetParam());
+  for (const Layout layout : kLayouts) {
     std::set<std::string> seen;
     for (const std::string& name : names) {
-      seen.insert(to(layout, name));
+      seen.insert(must_rename(GetParam().family, name, kHf, layout));
     }
-    EXPECT_EQ(seen.size(), names.size());
+    EXPECT_EQ(seen.size(), names.size()) << to_string(layout);
   }
 }
 
-TEST(Layouts, HuggingFaceNamesStay) {
-  for (const std::string& name : all_names({1, 2, 1, 1})) {
-    EXPECT_EQ(to(Layout::kHuggingFace, name), name);
+TEST_P(LayoutsOfATrunk, ThereAndBackIsTheSameNameBetweenAnyTwo) {
+  const TrunkFamily family = GetParam().family;
+  for (const std::string& name : names_of_trunk(GetParam())) {
+    for (const Layout from : kLayouts) {
+      const std::string one = must_rename(family, name, kHf, from);
+      for (const Layout to : kLayouts) {
+        const std::string other = must_rename(family, one, from, to);
+        EXPECT_EQ(other, must_rename(family, name, kHf, to));
+        EXPECT_EQ(must_rename(family, other, to, from), one);
+      }
+    }
   }
+}
+
+TEST(Layouts, CountsAreThoseOfTheLibraries) {
+  // 30 + 22 D tensors of D blocks: RegNetY-400MF and 32GF.
+  EXPECT_EQ(trunk_tensors({{1, 3, 6, 6}, {48, 104, 208, 440}}).size(), 382U);
+  EXPECT_EQ(
+      trunk_tensors({{2, 5, 12, 1}, {232, 696, 1392, 3712}}).size(), 470U);
+}
+
+struct LibraryNames {
+  std::string hf, torchvision, timm, vissl;
+};
+
+void expect_names(TrunkFamily family, const LibraryNames& row) {
+  EXPECT_EQ(
+      must_rename(family, row.hf, kHf, Layout::kTorchvision), row.torchvision);
+  EXPECT_EQ(must_rename(family, row.hf, kHf, Layout::kTimm), row.timm);
+  EXPECT_EQ(must_rename(family, row.hf, kHf, Layout::kVissl), row.vissl);
 }
 
 TEST(Layouts, NamesAreThoseOfTheLibraries) {
-  struct Row {
-    std::string hf, torchvision, timm, vissl;
-  };
-
   const std::string b = "encoder.stages.2.layers.4.";
   const std::string tv = "trunk_output.block3.block3-4.";
   const std::string tm = "s3.b5.";
   const std::string vs = "_feature_blocks.res4.block3-4.";
-  const std::vector<Row> rows = {
+  const std::vector<LibraryNames> rows = {
       {"embedder.embedder.convolution.weight",
        "stem.0.weight",
        "stem.conv.weight",
@@ -126,23 +145,32 @@ TEST(Layouts, NamesAreThoseOfTheLibraries) {
       {b + "layer.3.normalization.num_batches_tracked",
        tv + "f.c.1.num_batches_tracked",
        tm + "conv3.bn.num_batches_tracked",
-       vs + "f.final_bn.num_batches_tracked"},
-      // Without squeeze-and-excitation the last convolution is layer.2.
+       vs + "f.final_bn.num_batches_tracked"}};
+  for (const LibraryNames& row : rows) {
+    expect_names(TrunkFamily::kRegNetY, row);
+  }
+  // Without squeeze-and-excitation the last convolution is layer.2.
+  expect_names(
+      TrunkFamily::kRegNetX,
       {b + "layer.2.convolution.weight",
        tv + "f.c.0.weight",
        tm + "conv3.conv.weight",
-       vs + "f.c.weight"}};
-  for (const Row& row : rows) {
-    EXPECT_EQ(to(Layout::kTorchvision, row.hf), row.torchvision);
-    EXPECT_EQ(to(Layout::kTimm, row.hf), row.timm);
-    EXPECT_EQ(to(Layout::kVissl, row.hf), row.vissl);
-  }
+       vs + "f.c.weight"});
 }
 
-TEST(Layouts, ClassifierIsNoPartOfTheVisslTrunk) {
-  EXPECT_EQ(to(Layout::kTorchvision, "classifier.1.weight"), "fc.weight");
-  EXPECT_EQ(to(Layout::kTimm, "classifier.1.bias"), "head.fc.bias");
-  EXPECT_FALSE(rename("classifier.1.weight", Layout::kVissl).ok());
+TEST(Layouts, HeadIsRenamedForVisslOnly) {
+  for (const SampleTensor& tensor : head_tensors(8)) {
+    for (const Layout layout : {kHf, Layout::kTorchvision, Layout::kTimm}) {
+      EXPECT_EQ(rename_head(tensor.name, layout).value(), tensor.name);
+    }
+  }
+  EXPECT_EQ(
+      rename_head("projection_head.3.weight", Layout::kVissl).value(),
+      "0.projection_head.3.weight");
+  EXPECT_EQ(
+      rename_head("prototypes.weight", Layout::kVissl).value(),
+      "0.prototypes0.weight");
+  EXPECT_FALSE(rename_head("stem.conv.weight", Layout::kVissl).ok());
 }
 
 TEST(Layouts, StrangeNamesAreRefused) {
@@ -150,15 +178,52 @@ TEST(Layouts, StrangeNamesAreRefused) {
        {"",
         "weight",
         "stem.0.weight",
+        "classifier.1.weight",
         "encoder.stages.x.layers.0.layer.0.convolution.weight",
         "encoder.stages.0.layers.layer.0.convolution.weight",
+        "encoder.stages.00.layers.0.layer.0.convolution.weight",
         "encoder.stages.0.layers.0.layer.4.convolution.weight",
+        "encoder.stages.0.layers.0.layer.2.convolution.weight",
         "encoder.stages.0.layers.0.layer.0.convolution.momentum",
         "encoder.stages.0.layers.0.layer.0.convolution.weight.x"}) {
-    const auto renamed = rename(name, Layout::kTimm);
+    const auto renamed =
+        rename(TrunkFamily::kRegNetY, name, kHf, Layout::kTimm);
     ASSERT_FALSE(renamed.ok()) << name;
     EXPECT_EQ(renamed.error().code, ErrorCode::kInvalidArgument);
   }
+  // Two stages in one name, and block 0 where they are counted from 1.
+  EXPECT_FALSE(rename(
+                   TrunkFamily::kRegNetY,
+                   "trunk_output.block1.block2-0.f.a.0.weight",
+                   Layout::kTorchvision,
+                   kHf)
+                   .ok());
+  EXPECT_FALSE(
+      rename(
+          TrunkFamily::kRegNetY, "s1.b0.conv1.conv.weight", Layout::kTimm, kHf)
+          .ok());
+}
+
+TEST(Layouts, WordsStandForLayouts) {
+  for (const Layout layout : kLayouts) {
+    EXPECT_EQ(layout_from(to_string(layout)), layout);
+  }
+  EXPECT_EQ(layout_from("keras"), std::nullopt);
+}
+
+TEST(NamePattern, UndoesWhatItFilled) {
+  constexpr const char* kPattern = "a{s+1}.b{s+1}-{b}.c{s+2}.";
+  for (unsigned stage = 0; stage < 12; ++stage) {
+    for (unsigned block = 0; block < 30; ++block) {
+      const std::string name = fill(kPattern, {stage, block}) + "rest";
+      EXPECT_EQ(match(kPattern, name), (BlockMatch{{stage, block}, "rest"}));
+    }
+  }
+  EXPECT_EQ(fill(kPattern, {2, 10}), "a3.b3-10.c4.");
+  EXPECT_EQ(match(kPattern, "a3.b4-10.c4.rest"), std::nullopt);
+  EXPECT_EQ(match(kPattern, "a0.b0-1.c1.rest"), std::nullopt);
+  EXPECT_EQ(match(kPattern, "a03.b03-1.c04.rest"), std::nullopt);
+  EXPECT_EQ(match(kPattern, "a3.b3-"), std::nullopt);
 }
 
 }  // namespace

@@ -224,5 +224,27 @@ TEST(Manifest, TimesOutOfShapeAreRefused) {
   }
 }
 
+TEST(Manifest, OriginIsThereOnlyWhenTheRunHasOne) {
+  Manifest manifest = example();
+  EXPECT_EQ(to_json(manifest).find("origin"), std::string::npos);
+  EXPECT_EQ(parse_manifest(to_json(manifest)).value().origin_json, "");
+  const std::string state = compute_state_sha256(manifest);
+  manifest.origin_json = R"({"init_from":"/models/seer","layout":"vissl"})";
+  const std::string text = to_json(manifest);
+  const auto parsed = parse_manifest(text);
+  ASSERT_TRUE(parsed.ok()) << parsed.error().message;
+  EXPECT_EQ(parsed.value().origin_json, manifest.origin_json);
+  EXPECT_EQ(to_json(parsed.value()), text);
+  EXPECT_EQ(compute_state_sha256(manifest), state);
+}
+
+TEST(Manifest, OriginThatIsNoObjectIsRefused) {
+  Manifest manifest = example();
+  manifest.origin_json = "7";
+  const auto parsed = parse_manifest(to_json(manifest));
+  ASSERT_FALSE(parsed.ok());
+  EXPECT_THAT(parsed.error().message, HasSubstr("origin"));
+}
+
 }  // namespace
 }  // namespace swavd::state

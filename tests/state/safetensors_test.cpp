@@ -175,7 +175,7 @@ TEST(Safetensors, WrongFieldsAreRefusedByName) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {R"("dtype":"F32","shape":[])", "exactly"},
       {R"("dtype":"F32","shape":[],"data_offsets":[0,4],"x":1)", "exactly"},
-      {R"("dtype":"F64","shape":[],"data_offsets":[0,8])", "dtype \"F64\""},
+      {R"("dtype":"C64","shape":[],"data_offsets":[0,8])", "dtype \"C64\""},
       {R"("dtype":1,"shape":[],"data_offsets":[0,4])", "dtype 1"},
       {R"("dtype":"F32","shape":4,"data_offsets":[0,4])", "bad shape"},
       {R"("dtype":"F32","shape":[-1],"data_offsets":[0,4])", "bad shape"},

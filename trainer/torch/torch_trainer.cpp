@@ -19,6 +19,7 @@
 #include "trainer/torch/autocast.h"
 #include "trainer/torch/caching_allocator.h"
 #include "trainer/torch/crop_tensors.h"
+#include "trainer/torch/initial_tensors.h"
 #include "trainer/torch/snapshot_tensors.h"
 #include "trainer/torch/swav_model.h"
 #include "trainer/torch/torch_errors.h"
@@ -128,6 +129,12 @@ class TorchTrainer final : public Trainer {
       }
     }
     return restore_from(snapshot, published);
+  }
+
+  Status begin_with(const InitialWeights& weights) override {
+    return catch_torch<std::monostate>("begin with given weights", [&] {
+      return copy_initial_tensors(layout_, weights);
+    });
   }
 
   Result<Features> embed(const loader::Batch& batch) override;

@@ -162,6 +162,15 @@ void check_probe(const Config& config, Found& found) {
   }
 }
 
+void check_model(const ModelConfig& model, Found& found) {
+  if (model.trainer == "ledger" && !model.init_from.empty()) {
+    found.push_back(
+        {{"model.init_from", "model.trainer"},
+         "a ledger has no weights to begin with: leave it out, or set "
+         "model.trainer = \"torch\""});
+  }
+}
+
 void check_addresses(const Config& config, Found& found) {
   const auto page = parse_endpoint(config.http.listen);
   const auto probes = parse_endpoint(config.metrics.listen);
@@ -181,6 +190,7 @@ std::vector<Contradiction> find_contradictions(const Config& config) {
   Found found;
   check_stream(config.stream, found);
   check_loader(config.loader, found);
+  check_model(config.model, found);
   check_schedule(config.schedule, found);
   check_ahead(config, found);
   check_lease(config.lease, found);

@@ -172,6 +172,8 @@ const Key kKeys[] = {
    "`torch` learns; `ledger` only accounts for what it was fed."},
   {"model.seed", SWAVD_FIELD(model.seed), integer(0, kNoLimit), kLineage,
    "Keys everything random: the first weights, the crops, the order."},
+  {"model.init_from", SWAVD_FIELD(model.init_from), text(object_to_init_from), kRestart,
+   "A new run begins with these weights: a .safetensors file or a folder with one, in the names of Hugging Face, torchvision, timm or VISSL. Read at step 0 only; every snapshot tells of it under `origin`. Empty: at random."},
   {"model.depth", SWAVD_FIELD(model.depth), integer(1, 128, "blocks"), kLineage,
    "RegNet: blocks in all."},
   {"model.w0", SWAVD_FIELD(model.w0), multiple(integer(8, 1 << 16, "channels"), 8), kLineage,

@@ -11,6 +11,7 @@
 #include "ops/service/config.h"
 #include "ops/service/config/nearest.h"
 #include "ops/service/net/endpoint.h"
+#include "state/weight_files.h"
 
 namespace swavd::service {
 
@@ -94,6 +95,13 @@ std::optional<std::string> object_to_endpoint(const std::string& text) {
 
 std::optional<std::string> object_to_optional_path(const std::string& text) {
   return text.empty() ? std::nullopt : object_to_folder(text);
+}
+
+std::optional<std::string> object_to_init_from(const std::string& text) {
+  if (state::is_pickle_name(text)) {
+    return fmt::format("\"{}\" is not read: {}", text, state::kConvertPickle);
+  }
+  return object_to_optional_path(text);
 }
 
 std::optional<std::string> object_to_listen(const std::string& text) {

@@ -36,6 +36,10 @@ namespace swavd::service {
 [[nodiscard]] std::optional<std::string> object_to_optional_path(
     const std::string& text);
 
+/// Empty or an absolute path, not that of a pickle.
+[[nodiscard]] std::optional<std::string> object_to_init_from(
+    const std::string& text);
+
 /// Empty or HOST:PORT.
 [[nodiscard]] std::optional<std::string> object_to_listen(
     const std::string& text);

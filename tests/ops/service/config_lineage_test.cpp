@@ -33,6 +33,14 @@ TEST(Lineage, HoldsWhatTheModelDependsOnAndNoConnection) {
   EXPECT_THAT(toml, Not(HasSubstr("preset")));
 }
 
+TEST(Lineage, DoesNotHoldWhereTheFirstWeightsLay) {
+  // Read once; the manifest's `origin` tells of them, and a run goes on when
+  // the key or the file is gone.
+  EXPECT_EQ(
+      load({"model.init_from=/models/seer"}).lineage_toml,
+      load({}).lineage_toml);
+}
+
 TEST(Lineage, ReadsBackToTheSameBits) {
   const Config written = load(
       {"schedule.learning_rate=0.1234567890123456789",

@@ -143,6 +143,16 @@ INSTANTIATE_TEST_SUITE_P(
         OneMistake{"data_dir = \"data\"", 1, "data_dir", "absolute"},
         OneMistake{"[stream]\nurl = \"kafka:/x\"", 2, "stream.url", "log:///"},
         OneMistake{
+            "[model]\ninit_from = \"/models/seer.torch\"",
+            2,
+            "model.init_from",
+            "ops/docs/weights.md"},
+        OneMistake{
+            "[model]\ninit_from = \"models/seer\"",
+            2,
+            "model.init_from",
+            "absolute"},
+        OneMistake{
             "[stream]\nstart = \"yesterday\"",
             2,
             "stream.start",
@@ -286,6 +296,11 @@ INSTANTIATE_TEST_SUITE_P(
             2,
             "loader.eval_size",
             "above loader.eval_resize"},
+        OneMistake{
+            "[model]\ntrainer = \"ledger\"\ninit_from = \"/models/seer\"",
+            3,
+            "model.init_from",
+            "no weights"},
         OneMistake{"[snapshot]\nevery = \"0s\"", 2, "snapshot.every", "both"},
         OneMistake{
             "[metrics]\nlisten = \"127.0.0.1:9464\"",
