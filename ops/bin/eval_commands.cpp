@@ -344,7 +344,7 @@ void add_snapshot_option(CLI::App& command, std::string& snapshot) {
       .add_option(
           "--snapshot",
           snapshot,
-          "A path or file:// URL, with @ID for one of several")
+          "A path, file:// or s3:// URL, with @ID for one of several")
       ->required();
 }
 

@@ -6,6 +6,7 @@
 #include "ops/bin/progress_bar.h"
 #include "ops/daemon/evaluate.h"
 #include "ops/daemon/model_files.h"
+#include "ops/daemon/replay_step.h"
 
 namespace swavd::bin {
 
@@ -55,7 +56,13 @@ Status replay(const ModelArguments& arguments) {
   if (!report.ok()) {
     return report.error();
   }
-  print(report.value());
+  if (!report.value().trained) {
+    std::fprintf(
+        stderr,
+        "%s: the step was skipped, nothing changed\n",
+        report.value().skip_reason.c_str());
+  }
+  print(daemon::to_json(report.value()));
   return ok_status();
 }
 
@@ -94,7 +101,7 @@ void add_model_commands(CLI::App& app, ModelArguments& arguments, Body& body) {
       ->add_option(
           "--crops",
           arguments.crops,
-          "A safetensors file: crop.0 ... crop.N, [B, 3, H, W] float32, "
+          "A safetensors file: crop.0 ... crop.N, [B, 3, S, S] float32, "
           "normalised")
       ->required();
   replay_command->add_option("--out", arguments.out, "Made when absent")

@@ -112,22 +112,25 @@ Result<LoadedModel> load_model(std::string_view ref, ModelUse use) {
   if (!opened.ok()) {
     return opened.error();
   }
-  state::SnapshotReader& reader = *opened.value().reader;
-  auto config = service::parse_lineage(reader.manifest().config_toml);
+  return load_model(*opened.value().reader, use);
+}
+
+Result<LoadedModel> load_model(state::SnapshotReader& snapshot, ModelUse use) {
+  auto config = service::parse_lineage(snapshot.manifest().config_toml);
   if (!config.ok()) {
-    return config.error().with_context("snapshot " + reader.id());
+    return config.error().with_context("snapshot " + snapshot.id());
   }
   LoadedModel model;
   model.config = std::move(config).value();
-  model.snapshot_id = reader.id();
+  model.snapshot_id = snapshot.id();
   auto trainer = make_trainer(model.config);
   if (!trainer.ok()) {
     return trainer.error();
   }
   model.trainer = std::move(trainer).value();
   SWAVD_RETURN_IF_ERROR(
-      use == ModelUse::kTrain ? model.trainer->restore(reader)
-                              : model.trainer->restore_model(reader));
+      use == ModelUse::kTrain ? model.trainer->restore(snapshot)
+                              : model.trainer->restore_model(snapshot));
   return model;
 }
 

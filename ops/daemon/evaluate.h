@@ -12,6 +12,7 @@
 #include "ingest/source.h"
 #include "ops/base/result.h"
 #include "ops/service/config.h"
+#include "state/snapshot_store.h"
 #include "trainer/evaluation.h"
 #include "trainer/trainer.h"
 
@@ -32,6 +33,12 @@ enum class ModelUse { kEvaluate, kTrain };
 /// of `make_trainer`.
 [[nodiscard]] Result<LoadedModel> load_model(
     std::string_view ref,
+    ModelUse use);
+
+/// The same of a snapshot that is open, so that whoever needs more of it gets
+/// it from the same one.
+[[nodiscard]] Result<LoadedModel> load_model(
+    state::SnapshotReader& snapshot,
     ModelUse use);
 
 /// Told how many images are done and of how many (0: that is not known); for

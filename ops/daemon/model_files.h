@@ -22,14 +22,4 @@ namespace swavd::daemon {
     const service::Config& config,
     const std::string& folder);
 
-/// `swavd replay-step`: restores `ref`, takes one training step on the crops
-/// of a safetensors file (crop.0 … crop.N, [B, 3, H, W] float32, normalised)
-/// and writes the result as a snapshot into `folder`. Gives
-/// {"loss":…,"grad_norm":…,"learning_rate":…}. Errors: those of `load_model`;
-/// kInvalidArgument naming the crop that does not fit; kIo.
-[[nodiscard]] Result<std::string> replay_step(
-    const std::string& ref,
-    const std::string& crops_file,
-    const std::string& folder);
-
 }  // namespace swavd::daemon
