@@ -1,14 +1,15 @@
 #include "trainer/initial_weights.h"
 
 #include <utility>
+#include <variant>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "ops/base/check.h"
 #include "trainer/model/check_options.h"
-#include "trainer/model/regnet_design.h"
 #include "trainer/model/tensor_specs.h"
+#include "trainer/model/trunk_design.h"
 #include "trainer/model/weight_match.h"
 
 namespace swavd::trainer {
@@ -22,14 +23,27 @@ struct ModelTensors {
   state::Layout layout = state::Layout::kHuggingFace;
 };
 
+state::TrunkFamily family_of(const TrunkOptions& options) {
+  const auto* regnet = std::get_if<RegNetOptions>(&options);
+  if (regnet == nullptr) {
+    return state::TrunkFamily::kResNet;
+  }
+  return regnet->type == RegNetType::kX ? state::TrunkFamily::kRegNetX
+                                        : state::TrunkFamily::kRegNetY;
+}
+
 /// Errors: those of the options.
 Result<ModelTensors> tensors_of(const TrainerOptions& options) {
   SWAVD_RETURN_IF_ERROR(check_options(options));
-  const auto design = design_regnet(options.trunk);
+  const auto design = design_trunk(options.trunk);
   if (!design.ok()) {
     return design.error();
   }
   ModelTensors model;
+  model.family = family_of(options.trunk);
+  model.layout = design.value().names == NameStyle::kTimm
+                     ? state::Layout::kTimm
+                     : state::Layout::kHuggingFace;
   model.specs = trunk_specs(design.value());
   for (TensorSpec& spec : head_specs(design.value().features(), options.head)) {
     model.specs.push_back(std::move(spec));

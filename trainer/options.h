@@ -3,11 +3,17 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace swavd::trainer {
 
-/// A RegNetY by its generator parameters (Radosavovic et al., "Designing
+enum class RegNetType {
+  kY,  ///< with squeeze-and-excitation
+  kX,  ///< without
+};
+
+/// A RegNet by its generator parameters (Radosavovic et al., "Designing
 /// network design spaces", 2020).
 struct RegNetOptions {
   std::int32_t depth = 13;  ///< blocks in all
@@ -15,9 +21,33 @@ struct RegNetOptions {
   double wa = 36.44;        ///< at least 0
   double wm = 2.49;         ///< above 1
   std::int32_t group_width = 8;
-  double se_ratio = 0.25;
+  double se_ratio = 0.25;  ///< type Y only
   std::int32_t stem_width = 32;
+  RegNetType type = RegNetType::kY;
 };
+
+enum class ResNetBlock {
+  kBasic,       ///< 3x3, 3x3
+  kBottleneck,  ///< 1x1, 3x3 (with the stride), 1x1 to four times the width
+};
+
+enum class ResNetStem {
+  kImageNet,  ///< 7x7 of stride 2, then max-pooling 3x3 of stride 2
+  kCifar,     ///< 3x3 of stride 1, no pooling
+};
+
+/// A ResNet (He et al., 2015) as torchvision builds it ("v1.5"), SwAV's wider
+/// ones (w2, w4) or a ResNeXt (Xie et al., 2016).
+struct ResNetOptions {
+  ResNetBlock block = ResNetBlock::kBottleneck;
+  std::vector<std::int64_t> depths = {3, 4, 6, 3};  ///< blocks of 4 stages
+  std::int64_t widen = 1;   ///< factor on all widths, the stem's included
+  std::int64_t groups = 1;  ///< of a bottleneck's 3x3 convolution
+  std::int64_t width_per_group = 64;  ///< of those groups in the first stage
+  ResNetStem stem = ResNetStem::kImageNet;
+};
+
+using TrunkOptions = std::variant<RegNetOptions, ResNetOptions>;
 
 struct HeadOptions {
   std::vector<std::int64_t> hidden = {512, 512};  ///< widths between
@@ -44,7 +74,7 @@ enum class Precision { kFloat32, kBfloat16 };
 
 struct TrainerOptions {
   std::uint64_t seed = 0;
-  RegNetOptions trunk;
+  TrunkOptions trunk;
   HeadOptions head;
   SwavOptions swav;
   LarcOptions optimizer;

@@ -367,9 +367,9 @@ void Demo::print_end() const {
   say("");
   say(fmt::format(
       "  swavctl snapshots pull {} {}/model", data_dir_, options_.data_dir));
-  say("  >>> from transformers import RegNetModel");
+  say("  >>> from transformers import AutoModel");
   say(fmt::format(
-      "  >>> model = RegNetModel.from_pretrained(\"{}/model\")",
+      "  >>> model = AutoModel.from_pretrained(\"{}/model\")",
       options_.data_dir));
 }
 

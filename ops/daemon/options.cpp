@@ -29,18 +29,38 @@ loader::AugmentOptions augment_options(const service::LoaderConfig& config) {
   return augment;
 }
 
+trainer::TrunkOptions trunk_options(const service::ModelConfig& config) {
+  if (config.trunk == "resnet") {
+    trainer::ResNetOptions resnet;
+    resnet.block = config.block == "basic" ? trainer::ResNetBlock::kBasic
+                                           : trainer::ResNetBlock::kBottleneck;
+    resnet.depths = config.stage_depths;
+    resnet.widen = config.widen;
+    resnet.groups = config.groups;
+    resnet.width_per_group = config.width_per_group;
+    resnet.stem = config.stem == "cifar" ? trainer::ResNetStem::kCifar
+                                         : trainer::ResNetStem::kImageNet;
+    return resnet;
+  }
+  trainer::RegNetOptions regnet;
+  regnet.type = config.trunk == "regnet_x" ? trainer::RegNetType::kX
+                                           : trainer::RegNetType::kY;
+  regnet.depth = narrow(config.depth);
+  regnet.w0 = narrow(config.w0);
+  regnet.wa = config.wa;
+  regnet.wm = config.wm;
+  regnet.group_width = narrow(config.group_width);
+  regnet.se_ratio = config.se_ratio;
+  regnet.stem_width = narrow(config.stem_width);
+  return regnet;
+}
+
 }  // namespace
 
 trainer::TrainerOptions trainer_options(const service::Config& config) {
   trainer::TrainerOptions options;
   options.seed = config.model.seed;
-  options.trunk.depth = narrow(config.model.depth);
-  options.trunk.w0 = narrow(config.model.w0);
-  options.trunk.wa = config.model.wa;
-  options.trunk.wm = config.model.wm;
-  options.trunk.group_width = narrow(config.model.group_width);
-  options.trunk.se_ratio = config.model.se_ratio;
-  options.trunk.stem_width = narrow(config.model.stem_width);
+  options.trunk = trunk_options(config.model);
   options.head.hidden = config.model.head_hidden;
   options.head.out = config.model.head_out;
   options.head.batch_norm = config.model.head_batch_norm;

@@ -58,6 +58,8 @@ struct ModelConfig {
   std::string preset = "tiny";
   std::uint64_t seed = 0;
   std::string init_from;  ///< empty: a new run begins at random
+  std::string trunk = "regnet_y";  ///< regnet_y, regnet_x, resnet
+  // regnet_y, regnet_x
   std::int64_t depth = 13;
   std::int64_t w0 = 24;
   double wa = 36.44;
@@ -65,6 +67,13 @@ struct ModelConfig {
   std::int64_t group_width = 8;
   double se_ratio = 0.25;
   std::int64_t stem_width = 32;
+  // resnet
+  std::string block = "bottleneck";  ///< basic, bottleneck
+  std::vector<std::int64_t> stage_depths = {3, 4, 6, 3};
+  std::int64_t widen = 1;
+  std::int64_t groups = 1;
+  std::int64_t width_per_group = 64;
+  std::string stem = "imagenet";  ///< imagenet, cifar
   std::vector<std::int64_t> head_hidden = {512, 512};
   std::int64_t head_out = 128;
   bool head_batch_norm = true;

@@ -113,6 +113,19 @@ Status add_file(
 
 }  // namespace
 
+namespace {
+
+/// "stage<number + first>" when `rest` begins with a number, else "other".
+std::string stage_part(std::string_view rest, unsigned first) {
+  unsigned stage = 0;
+  const auto parsed =
+      std::from_chars(rest.data(), rest.data() + rest.size(), stage);
+  return parsed.ec == std::errc() ? fmt::format("stage{}", stage + first)
+                                  : "other";
+}
+
+}  // namespace
+
 std::string part_of_model(std::string_view tensor) {
   for (const std::string_view prefix : {"regnet.", "resnet."}) {
     if (tensor.starts_with(prefix)) {
@@ -122,17 +135,17 @@ std::string part_of_model(std::string_view tensor) {
   if (tensor.ends_with(".running_mean") || tensor.ends_with(".running_var")) {
     return "statistics";
   }
-  constexpr std::string_view kStage = "encoder.stages.";
-  if (tensor.starts_with(kStage)) {
-    const std::string_view rest = tensor.substr(kStage.size());
-    unsigned stage = 0;
-    const auto parsed =
-        std::from_chars(rest.data(), rest.data() + rest.size(), stage);
-    return parsed.ec == std::errc() ? fmt::format("stage{}", stage + 1)
-                                    : "other";
+  // Hugging Face counts its stages from 0, timm from 1.
+  for (const auto& [prefix, first] :
+       {std::pair("encoder.stages.", 1U), std::pair("layer", 0U)}) {
+    if (tensor.starts_with(prefix)) {
+      return stage_part(tensor.substr(std::string_view(prefix).size()), first);
+    }
   }
   for (const auto& [prefix, part] :
        {std::pair("embedder.", "stem"),
+        std::pair("conv1.", "stem"),
+        std::pair("bn1.", "stem"),
         std::pair("projection_head.", "head"),
         std::pair("prototypes.", "prototypes")}) {
     if (tensor.starts_with(prefix)) {

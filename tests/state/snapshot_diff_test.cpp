@@ -20,7 +20,7 @@ namespace {
 using nlohmann::json;
 using testing::HasSubstr;
 
-TEST(PartOfModel, FollowsTheNamesOfHuggingFace) {
+TEST(PartOfModel, FollowsTheNamesOfTransformersAndOfTimm) {
   const std::vector<std::pair<const char*, const char*>> cases{
       {"embedder.embedder.convolution.weight", "stem"},
       {"regnet.embedder.embedder.normalization.bias", "stem"},
@@ -30,6 +30,11 @@ TEST(PartOfModel, FollowsTheNamesOfHuggingFace) {
        "statistics"},
       {"projection_head.0.weight", "head"},
       {"prototypes.weight", "prototypes"},
+      {"conv1.weight", "stem"},
+      {"bn1.bias", "stem"},
+      {"bn1.running_mean", "statistics"},
+      {"layer1.0.conv1.weight", "stage1"},
+      {"layer4.2.downsample.1.bias", "stage4"},
       {"encoder.stages.x.weight", "other"},
       {"count", "other"}};
   for (const auto& [name, part] : cases) {

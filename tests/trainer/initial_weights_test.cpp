@@ -24,7 +24,7 @@ constexpr auto kFamily = state::TrunkFamily::kRegNetY;
 
 TrainerOptions small() {
   TrainerOptions options;
-  options.trunk = {4, 8, 8.0, 2.0, 8, 0.25, 32};
+  options.trunk = RegNetOptions{4, 8, 8.0, 2.0, 8, 0.25, 32};
   options.head = {{16, 16}, 8, true, 12};
   return options;
 }

@@ -10,8 +10,8 @@
 #include "ops/base/files.h"
 #include "state/safetensors.h"
 #include "state/weight_files.h"
-#include "trainer/model/regnet_design.h"
 #include "trainer/model/tensor_specs.h"
+#include "trainer/model/trunk_design.h"
 #include "trainer/options.h"
 
 namespace swavd::trainer {
@@ -26,7 +26,7 @@ struct StoredTensor {
 
 /// The model's tensors by their names in a snapshot, with values of their own.
 inline std::vector<StoredTensor> model_tensors(const TrainerOptions& options) {
-  const RegNetDesign design = design_regnet(options.trunk).value();
+  const TrunkDesign design = design_trunk(options.trunk).value();
   std::vector<TensorSpec> specs = trunk_specs(design);
   for (const TensorSpec& spec : head_specs(design.features(), options.head)) {
     specs.push_back(spec);

@@ -45,7 +45,7 @@ std::vector<SnapshotTensor> published_tensors(
 
 }  // namespace
 
-EvalModel::EvalModel(const TrainerOptions& options, const RegNetDesign& design)
+EvalModel::EvalModel(const TrainerOptions& options, const TrunkDesign& design)
     : options_(options),
       model_(design, options.head) {
   use_threads();
@@ -57,7 +57,7 @@ Result<std::unique_ptr<EvalModel>> EvalModel::load(
     state::SnapshotReader& snapshot,
     EvalParts parts) {
   SWAVD_RETURN_IF_ERROR(check_options(options));
-  const Result<RegNetDesign> design = design_regnet(options.trunk);
+  const Result<TrunkDesign> design = design_trunk(options.trunk);
   if (!design.ok()) {
     return design.error();
   }

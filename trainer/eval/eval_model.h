@@ -42,7 +42,7 @@ class EvalModel {
   void use_threads() const;
 
  private:
-  EvalModel(const TrainerOptions& options, const RegNetDesign& design);
+  EvalModel(const TrainerOptions& options, const TrunkDesign& design);
 
   TrainerOptions options_;
   SwavModel model_;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <string_view>
+#include <variant>
 
 #include <fmt/format.h>
 
@@ -20,6 +21,7 @@ Status check_options(const TrainerOptions& options) {
   const HeadOptions& head = options.head;
   const SwavOptions& swav = options.swav;
   const LarcOptions& larc = options.optimizer;
+  const auto* regnet = std::get_if<RegNetOptions>(&options.trunk);
   bool hidden_positive = true;
   for (const std::int64_t width : head.hidden) {
     hidden_positive = hidden_positive && width > 0;
@@ -30,7 +32,8 @@ Status check_options(const TrainerOptions& options) {
   const OptionRule rules[] = {
       // Hugging Face's RegNet knows no other ratio, and a snapshot must open
       // there as it is.
-      {options.trunk.se_ratio == 0.25, "trunk.se_ratio must be 0.25"},
+      {regnet == nullptr || regnet->se_ratio == 0.25,
+       "trunk.se_ratio must be 0.25"},
       {hidden_positive, "head.hidden must be positive widths"},
       {head.out > 0, "head.out must be positive"},
       {head.prototypes >= 2, "head.prototypes must be at least 2"},

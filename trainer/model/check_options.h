@@ -6,7 +6,7 @@
 namespace swavd::trainer {
 
 /// Errors: kInvalidArgument naming the first option out of range. The trunk's
-/// generator parameters are `design_regnet`'s to check.
+/// dimensions are `design_trunk`'s to check.
 [[nodiscard]] Status check_options(const TrainerOptions& options);
 
 }  // namespace swavd::trainer

@@ -1,23 +1,19 @@
 #include "trainer/model/hf_config.h"
 
-#include <vector>
+#include <variant>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 namespace swavd::trainer {
 
-std::string hf_config_json(
-    const RegNetDesign& design,
+namespace {
+
+// groups = max(1, width / groups_width) there, so the unadjusted group width
+// serves stages that are narrower than it, too.
+std::string regnet_json(
+    const TrunkDesign& design,
     const RegNetOptions& options) {
-  std::vector<std::int64_t> depths;
-  std::vector<std::int64_t> widths;
-  for (const StageDesign& stage : design.stages) {
-    depths.push_back(stage.depth);
-    widths.push_back(stage.width);
-  }
-  // groups = max(1, width / groups_width) there, so the unadjusted group
-  // width serves stages that are narrower than it, too.
   return fmt::format(
       R"({{
   "architectures": ["RegNetModel"],
@@ -27,16 +23,52 @@ std::string hf_config_json(
   "groups_width": {},
   "hidden_act": "relu",
   "hidden_sizes": [{}],
-  "layer_type": "y",
+  "layer_type": "{}",
   "model_type": "regnet",
   "num_channels": 3,
   "torch_dtype": "float32"
 }}
 )",
-      fmt::join(depths, ", "),
-      design.stem_width,
+      fmt::join(design.depths(), ", "),
+      design.stem.shape.out,
       options.group_width,
-      fmt::join(widths, ", "));
+      fmt::join(design.widths(), ", "),
+      options.type == RegNetType::kY ? "y" : "x");
+}
+
+std::string resnet_json(
+    const TrunkDesign& design,
+    const ResNetOptions& options) {
+  return fmt::format(
+      R"({{
+  "architectures": ["ResNetModel"],
+  "depths": [{}],
+  "downsample_in_bottleneck": false,
+  "downsample_in_first_stage": false,
+  "embedding_size": {},
+  "hidden_act": "relu",
+  "hidden_sizes": [{}],
+  "layer_type": "{}",
+  "model_type": "resnet",
+  "num_channels": 3,
+  "torch_dtype": "float32"
+}}
+)",
+      fmt::join(design.depths(), ", "),
+      design.stem.shape.out,
+      fmt::join(design.widths(), ", "),
+      options.block == ResNetBlock::kBasic ? "basic" : "bottleneck");
+}
+
+}  // namespace
+
+std::string hf_config_json(
+    const TrunkDesign& design,
+    const TrunkOptions& options) {
+  const auto* resnet = std::get_if<ResNetOptions>(&options);
+  return resnet == nullptr
+             ? regnet_json(design, std::get<RegNetOptions>(options))
+             : resnet_json(design, *resnet);
 }
 
 std::string hf_preprocessor_json(const TrainerOptions& options) {

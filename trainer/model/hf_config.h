@@ -2,16 +2,16 @@
 
 #include <string>
 
-#include "trainer/model/regnet_design.h"
+#include "trainer/model/trunk_design.h"
 #include "trainer/options.h"
 
 namespace swavd::trainer {
 
-/// The text of a `config.json` with which Hugging Face's
-/// `RegNetModel.from_pretrained` builds this trunk.
+/// The text of the `config.json` for a trunk with Hugging Face's names:
+/// `RegNetModel.from_pretrained`, or ResNetModel's, builds the trunk from it.
 [[nodiscard]] std::string hf_config_json(
-    const RegNetDesign& design,
-    const RegNetOptions& options);
+    const TrunkDesign& design,
+    const TrunkOptions& options);
 
 /// The text of a `preprocessor_config.json` (CLIPImageProcessor) that makes
 /// the evaluation views: short side resized to `eval_resize` (bilinear),

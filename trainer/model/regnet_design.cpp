@@ -52,11 +52,38 @@ double block_width(const RegNetOptions& options, std::int32_t block) {
          std::nearbyint(w0 * std::pow(options.wm, exponent) / kQuantum);
 }
 
+BlockDesign lay_out_block(
+    const std::string& name,
+    std::int64_t input_width,
+    const StageDesign& stage,
+    bool first,
+    const RegNetDesign& design) {
+  const std::int64_t width = stage.width;
+  const std::int64_t stride = first ? 2 : 1;
+  BlockDesign block;
+  block.convs.push_back(hf_conv(name + ".layer.0", {input_width, width}));
+  block.convs.push_back(hf_conv(
+      name + ".layer.1", {width, width, 3, stride, width / stage.group_width}));
+  if (design.type == RegNetType::kY) {
+    block.attention = {
+        name + ".layer.2", width, se_width(input_width, design.se_ratio)};
+    block.convs.push_back(hf_conv(name + ".layer.3", {width, width}));
+  } else {
+    block.convs.push_back(hf_conv(name + ".layer.2", {width, width}));
+  }
+  if (first) {
+    block.shortcut =
+        hf_conv(name + ".shortcut", {input_width, width, 1, stride});
+  }
+  return block;
+}
+
 }  // namespace
 
 Result<RegNetDesign> design_regnet(const RegNetOptions& options) {
   SWAVD_RETURN_IF_ERROR(check_trunk(options));
   RegNetDesign design;
+  design.type = options.type;
   design.stem_width = options.stem_width;
   design.se_ratio = options.se_ratio;
   for (std::int32_t block = 0; block < options.depth; ++block) {
@@ -76,6 +103,22 @@ Result<RegNetDesign> design_regnet(const RegNetOptions& options) {
     stage.width = static_cast<std::int64_t>(groups) * stage.group_width;
   }
   return design;
+}
+
+TrunkDesign lay_out_regnet(const RegNetDesign& design) {
+  TrunkDesign trunk;
+  trunk.stem = hf_conv("embedder.embedder", {3, design.stem_width, 3, 2});
+  std::int64_t width = design.stem_width;
+  for (std::size_t s = 0; s < design.stages.size(); ++s) {
+    const StageDesign& stage = design.stages[s];
+    trunk.stages.emplace_back();
+    for (std::int64_t b = 0; b < stage.depth; ++b) {
+      trunk.stages.back().push_back(
+          lay_out_block(hf_block(s, b), width, stage, b == 0, design));
+      width = stage.width;
+    }
+  }
+  return trunk;
 }
 
 std::int64_t se_width(std::int64_t input_width, double ratio) {

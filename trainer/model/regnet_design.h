@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "ops/base/result.h"
+#include "trainer/model/trunk_design.h"
 #include "trainer/options.h"
 
 namespace swavd::trainer {
@@ -17,21 +18,25 @@ struct StageDesign {
   friend bool operator==(const StageDesign&, const StageDesign&) = default;
 };
 
-/// The widths and depths of a RegNetY, worked out.
+/// The widths and depths of a RegNet, worked out.
 struct RegNetDesign {
+  RegNetType type = RegNetType::kY;
   std::int64_t stem_width = 32;
   double se_ratio = 0.25;
   std::vector<StageDesign> stages;
-
-  /// Length of a pooled feature vector.
-  [[nodiscard]] std::int64_t features() const { return stages.back().width; }
 };
 
 /// Runs RegNet's generator: quantised linear widths, equal widths gathered
 /// into stages, widths made multiples of the group width. All roundings are
 /// half-to-even, as in pycls and ClassyVision (torchvision rounds up and gives
-/// other widths for 800MF and 8GF). Errors: kInvalidArgument naming the option.
+/// other widths for Y 800MF, Y 8GF and X 400MF). Errors: kInvalidArgument
+/// naming the option.
 [[nodiscard]] Result<RegNetDesign> design_regnet(const RegNetOptions& options);
+
+/// Its layers: a 3x3 stem of stride 2, then blocks of 1x1, grouped 3x3, in type
+/// Y squeeze-and-excitation, and 1x1. The first block of a stage has stride 2.
+/// Names are those of Hugging Face's RegNetModel.
+[[nodiscard]] TrunkDesign lay_out_regnet(const RegNetDesign& design);
 
 /// Channels inside a squeeze-and-excitation of a block whose INPUT has
 /// `input_width` channels: half-to-even of their product with the ratio (746

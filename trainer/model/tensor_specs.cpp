@@ -8,17 +8,11 @@ namespace {
 
 using Specs = std::vector<TensorSpec>;
 
-struct ConvShape {
-  std::int64_t out = 0;
-  std::int64_t in_per_group = 0;
-  std::int64_t kernel = 1;
-};
-
 void add_conv(Specs& specs, const std::string& name, const ConvShape& conv) {
   // The fan-out of a grouped convolution is not divided by its groups.
   specs.push_back(
       {name + ".weight",
-       {conv.out, conv.in_per_group, conv.kernel, conv.kernel},
+       {conv.out, conv.in / conv.groups, conv.kernel, conv.kernel},
        Role::kParameter,
        Init::kNormalFanOut,
        conv.kernel * conv.kernel * conv.out});
@@ -35,12 +29,9 @@ void add_batch_norm(Specs& specs, const std::string& name, std::int64_t width) {
       {name + ".num_batches_tracked", {}, kCounter, Init::kZeros, 1});
 }
 
-void add_conv_norm(
-    Specs& specs,
-    const std::string& name,
-    const ConvShape& conv) {
-  add_conv(specs, name + ".convolution", conv);
-  add_batch_norm(specs, name + ".normalization", conv.out);
+void add_conv_norm(Specs& specs, const ConvDesign& design) {
+  add_conv(specs, design.conv, design.shape);
+  add_batch_norm(specs, design.norm, design.shape.out);
 }
 
 void add_bias(
@@ -52,49 +43,35 @@ void add_bias(
       {name + ".bias", {width}, Role::kParameter, Init::kUniformFanIn, inputs});
 }
 
-void add_block(
-    Specs& specs,
-    const std::string& name,
-    std::int64_t input_width,
-    const StageDesign& stage,
-    bool shortcut,
-    double se_ratio) {
-  const std::int64_t width = stage.width;
-  const std::int64_t squeezed = se_width(input_width, se_ratio);
-  if (shortcut) {
-    add_conv_norm(specs, name + ".shortcut", {width, input_width, 1});
+void add_attention(Specs& specs, const AttentionDesign& attention) {
+  const std::string squeeze = attention.name + ".attention.0";
+  const std::string excite = attention.name + ".attention.2";
+  add_conv(specs, squeeze, {attention.width, attention.squeezed});
+  add_bias(specs, squeeze, attention.squeezed, attention.width);
+  add_conv(specs, excite, {attention.squeezed, attention.width});
+  add_bias(specs, excite, attention.width, attention.squeezed);
+}
+
+void add_block(Specs& specs, const BlockDesign& block) {
+  if (block.shortcut) {
+    add_conv_norm(specs, *block.shortcut);
   }
-  add_conv_norm(specs, name + ".layer.0", {width, input_width, 1});
-  add_conv_norm(specs, name + ".layer.1", {width, stage.group_width, 3});
-  add_conv(specs, name + ".layer.2.attention.0", {squeezed, width, 1});
-  add_bias(specs, name + ".layer.2.attention.0", squeezed, width);
-  add_conv(specs, name + ".layer.2.attention.2", {width, squeezed, 1});
-  add_bias(specs, name + ".layer.2.attention.2", width, squeezed);
-  add_conv_norm(specs, name + ".layer.3", {width, width, 1});
+  for (std::size_t i = 0; i < block.convs.size(); ++i) {
+    if (block.attention && i + 1 == block.convs.size()) {
+      add_attention(specs, *block.attention);
+    }
+    add_conv_norm(specs, block.convs[i]);
+  }
 }
 
 }  // namespace
 
-std::string block_name(std::size_t stage, std::int64_t block) {
-  return fmt::format("encoder.stages.{}.layers.{}", stage, block);
-}
-
-std::vector<TensorSpec> trunk_specs(const RegNetDesign& design) {
+std::vector<TensorSpec> trunk_specs(const TrunkDesign& design) {
   Specs specs;
-  add_conv_norm(specs, "embedder.embedder", {design.stem_width, 3, 3});
-  std::int64_t input_width = design.stem_width;
-  for (std::size_t s = 0; s < design.stages.size(); ++s) {
-    const StageDesign& stage = design.stages[s];
-    for (std::int64_t block = 0; block < stage.depth; ++block) {
-      // The first block has stride 2, so it always projects its shortcut.
-      add_block(
-          specs,
-          block_name(s, block),
-          input_width,
-          stage,
-          /*shortcut=*/block == 0,
-          design.se_ratio);
-      input_width = stage.width;
+  add_conv_norm(specs, design.stem);
+  for (const std::vector<BlockDesign>& blocks : design.stages) {
+    for (const BlockDesign& block : blocks) {
+      add_block(specs, block);
     }
   }
   return specs;

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "trainer/model/regnet_design.h"
+#include "trainer/model/trunk_design.h"
 #include "trainer/options.h"
 
 namespace swavd::trainer {
@@ -26,7 +26,7 @@ enum class Role {
 };
 
 /// One tensor of the model by its name in the snapshot. Trunk names are those
-/// of Hugging Face's RegNetModel, head names `projection_head.*` and
+/// that the design gives, head names `projection_head.*` and
 /// `prototypes.weight`, so nothing is renamed on the way out or in.
 struct TensorSpec {
   std::string name;
@@ -38,11 +38,8 @@ struct TensorSpec {
 
 inline constexpr const char* kPrototypesName = "prototypes.weight";
 
-/// Name of a block: "encoder.stages.<stage>.layers.<block>".
-[[nodiscard]] std::string block_name(std::size_t stage, std::int64_t block);
-
 /// All tensors of a trunk, from stem to last stage.
-[[nodiscard]] std::vector<TensorSpec> trunk_specs(const RegNetDesign& design);
+[[nodiscard]] std::vector<TensorSpec> trunk_specs(const TrunkDesign& design);
 
 /// All tensors of the projection head on `features` inputs, then the
 /// prototypes. Linear layers lie at positions {0, 3, 6, …} with BatchNorm

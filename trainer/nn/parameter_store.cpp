@@ -14,11 +14,12 @@ namespace swavd::trainer {
 
 namespace {
 
-at::Tensor allocate_tensor(const TensorSpec& spec) {
+at::Tensor allocate_tensor(const TensorSpec& spec, at::Device device) {
   const auto dtype = spec.role == Role::kCounter ? at::kLong : at::kFloat;
   const auto layout = spec.shape.size() == 4 ? at::MemoryFormat::ChannelsLast
                                              : at::MemoryFormat::Contiguous;
-  at::Tensor tensor = at::empty(spec.shape, at::dtype(dtype), layout);
+  at::Tensor tensor =
+      at::empty(spec.shape, at::dtype(dtype).device(device), layout);
   tensor.requires_grad_(spec.role == Role::kParameter);
   return tensor;
 }
@@ -45,12 +46,14 @@ void fill_initial(const ParameterStore::Entry& entry, std::uint64_t seed) {
 
 }  // namespace
 
-ParameterStore::ParameterStore(std::vector<TensorSpec> specs) {
+ParameterStore::ParameterStore(
+    std::vector<TensorSpec> specs,
+    at::Device device) {
   entries_.reserve(specs.size());
   for (TensorSpec& spec : specs) {
     const bool is_new = index_.emplace(spec.name, entries_.size()).second;
     SWAVD_CHECK(is_new);
-    at::Tensor tensor = allocate_tensor(spec);
+    at::Tensor tensor = allocate_tensor(spec, device);
     entries_.push_back({std::move(spec), std::move(tensor)});
   }
 }

@@ -21,9 +21,12 @@ class ParameterStore {
     at::Tensor tensor;
   };
 
-  /// Allocates the tensors on the CPU. Four-dimensional ones are laid out
-  /// channels last, parameters require gradients. Values are undefined.
-  explicit ParameterStore(std::vector<TensorSpec> specs);
+  /// Allocates the tensors on `device`; on the meta device they have shapes
+  /// and no memory. Four-dimensional ones are laid out channels last,
+  /// parameters require gradients. Values are undefined.
+  explicit ParameterStore(
+      std::vector<TensorSpec> specs,
+      at::Device device = at::kCPU);
 
   /// Aborts when there is no such tensor.
   [[nodiscard]] const at::Tensor& at(const std::string& name) const;

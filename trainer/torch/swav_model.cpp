@@ -13,7 +13,7 @@ namespace swavd::trainer {
 namespace {
 
 std::vector<TensorSpec> model_specs(
-    const RegNetDesign& design,
+    const TrunkDesign& design,
     const HeadOptions& options) {
   std::vector<TensorSpec> specs = trunk_specs(design);
   for (TensorSpec& spec : head_specs(design.features(), options)) {
@@ -24,7 +24,7 @@ std::vector<TensorSpec> model_specs(
 
 }  // namespace
 
-SwavModel::SwavModel(const RegNetDesign& design, const HeadOptions& options)
+SwavModel::SwavModel(const TrunkDesign& design, const HeadOptions& options)
     : store(model_specs(design, options)),
       trunk(store, design),
       head(store, options),

@@ -4,10 +4,10 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "trainer/model/regnet_design.h"
+#include "trainer/model/trunk_design.h"
 #include "trainer/nn/parameter_store.h"
-#include "trainer/nn/regnet.h"
 #include "trainer/nn/swav_head.h"
+#include "trainer/nn/trunk.h"
 #include "trainer/options.h"
 
 namespace swavd::trainer {
@@ -15,11 +15,11 @@ namespace swavd::trainer {
 /// Trunk, head and prototypes over one store of tensors.
 struct SwavModel {
   ParameterStore store;
-  RegNet trunk;
+  Trunk trunk;
   SwavHead head;
   at::Tensor prototypes;  ///< [K, out]
 
-  SwavModel(const RegNetDesign& design, const HeadOptions& options);
+  SwavModel(const TrunkDesign& design, const HeadOptions& options);
 
   struct Output {
     at::Tensor embeddings;  ///< [crops * images, out], rows of length one

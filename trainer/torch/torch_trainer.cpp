@@ -14,6 +14,7 @@
 
 #include "trainer/model/check_options.h"
 #include "trainer/model/hf_config.h"
+#include "trainer/model/timm_config.h"
 #include "trainer/optim/larc.h"
 #include "trainer/swav/swav_loss.h"
 #include "trainer/torch/autocast.h"
@@ -83,6 +84,14 @@ std::vector<float> spread_rows(const at::Tensor& rows, std::int64_t most) {
   return {values, values + some.numel()};
 }
 
+std::string config_json(
+    const TrunkDesign& design,
+    const TrainerOptions& options) {
+  return design.names == NameStyle::kTimm
+             ? timm_config_json(design, options)
+             : hf_config_json(design, options.trunk);
+}
+
 Status check_has_crops(const loader::Batch& batch) {
   if (batch.images < 1 || batch.groups.empty() ||
       batch.groups.front().data == nullptr) {
@@ -93,7 +102,7 @@ Status check_has_crops(const loader::Batch& batch) {
 
 class TorchTrainer final : public Trainer {
  public:
-  TorchTrainer(const TrainerOptions& options, RegNetDesign design)
+  TorchTrainer(const TrainerOptions& options, TrunkDesign design)
       : options_(options),
         design_(std::move(design)),
         model_(design_, options.head),
@@ -158,7 +167,7 @@ class TorchTrainer final : public Trainer {
       const std::vector<SnapshotTensor>& tensors);
 
   TrainerOptions options_;
-  RegNetDesign design_;
+  TrunkDesign design_;
   SwavModel model_;
   std::vector<at::Tensor> parameters_;
   Larc optimizer_;
@@ -279,8 +288,7 @@ state::FrozenState TorchTrainer::freeze() {
   frozen.step = steps_;
   frozen.tensor_files = std::move(copy.files);
   frozen.owner = std::move(copy.owner);
-  frozen.text_files.emplace_back(
-      "config.json", hf_config_json(design_, options_.trunk));
+  frozen.text_files.emplace_back("config.json", config_json(design_, options_));
   frozen.text_files.emplace_back(
       "preprocessor_config.json", hf_preprocessor_json(options_));
   frozen.health.loss = last_loss_;
@@ -348,7 +356,7 @@ Result<std::vector<std::int32_t>> TorchTrainer::assign(
 Result<std::unique_ptr<Trainer>> make_torch_trainer(
     const TrainerOptions& options) {
   SWAVD_RETURN_IF_ERROR(check_options(options));
-  Result<RegNetDesign> design = design_regnet(options.trunk);
+  Result<TrunkDesign> design = design_trunk(options.trunk);
   if (!design.ok()) {
     return design.error();
   }

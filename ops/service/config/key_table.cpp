@@ -15,6 +15,9 @@ constexpr auto kLineage = KeyClass::kLineage;
 constexpr std::string_view kGapPolicies[] = {"stop", "jump"};
 constexpr std::string_view kOrders[] = {"arrival", "round_robin"};
 constexpr std::string_view kTrainers[] = {"torch", "ledger"};
+constexpr std::string_view kTrunks[] = {"regnet_y", "regnet_x", "resnet"};
+constexpr std::string_view kBlocks[] = {"bottleneck", "basic"};
+constexpr std::string_view kStems[] = {"imagenet", "cifar"};
 constexpr std::string_view kSchedules[] = {
     "fixed-then-halving",
     "cosine",
@@ -174,6 +177,8 @@ const Key kKeys[] = {
    "Keys everything random: the first weights, the crops, the order."},
   {"model.init_from", SWAVD_FIELD(model.init_from), text(object_to_init_from), kRestart,
    "A new run begins with these weights: a .safetensors file or a folder with one, in the names of Hugging Face, torchvision, timm or VISSL. Read at step 0 only; every snapshot tells of it under `origin`. Empty: at random."},
+  {"model.trunk", SWAVD_FIELD(model.trunk), one_of(kTrunks), kLineage,
+   "`regnet_y` has squeeze-and-excitation, `regnet_x` has none; `resnet` is a ResNeXt with groups. Keys of another trunk must be left out."},
   {"model.depth", SWAVD_FIELD(model.depth), integer(1, 128, "blocks"), kLineage,
    "RegNet: blocks in all."},
   {"model.w0", SWAVD_FIELD(model.w0), multiple(integer(8, 1 << 16, "channels"), 8), kLineage,
@@ -185,9 +190,21 @@ const Key kKeys[] = {
   {"model.group_width", SWAVD_FIELD(model.group_width), integer(1, 1 << 16, "channels"), kLineage,
    "RegNet: channels of one group of the 3x3 convolutions."},
   {"model.se_ratio", SWAVD_FIELD(model.se_ratio), real(0, 1), kLineage,
-   "Squeeze-and-excitation: its width as a share of the block's input; 0: none."},
+   "RegNetY: width of the squeeze-and-excitation as a share of the block's input. Only 0.25, which is what transformers builds."},
   {"model.stem_width", SWAVD_FIELD(model.stem_width), integer(1, 4096, "channels"), kLineage,
-   "Channels of the first convolution."},
+   "RegNet: channels of the first convolution."},
+  {"model.block", SWAVD_FIELD(model.block), one_of(kBlocks), kLineage,
+   "ResNet: `basic` is 3x3, 3x3; `bottleneck` is 1x1, 3x3, 1x1, with the stride in the 3x3."},
+  {"model.stage_depths", SWAVD_FIELD(model.stage_depths), list(integer(1, 128, "blocks"), Form::kIntegers, 4), kLineage,
+   "ResNet: blocks of each stage."},
+  {"model.widen", SWAVD_FIELD(model.widen), integer(1, 16), kLineage,
+   "ResNet: factor on all widths, as in SwAV's w2 and w4."},
+  {"model.groups", SWAVD_FIELD(model.groups), integer(1, 1024), kLineage,
+   "ResNet: groups of the 3x3 convolutions in bottlenecks; 32 or 64 in a ResNeXt."},
+  {"model.width_per_group", SWAVD_FIELD(model.width_per_group), integer(1, 1024, "channels"), kLineage,
+   "ResNet: channels of each such group in the first stage, twice as many in each further one."},
+  {"model.stem", SWAVD_FIELD(model.stem), one_of(kStems), kLineage,
+   "ResNet: `imagenet` is 7x7 of stride 2, then pooling; `cifar` is 3x3 of stride 1 and no pooling, for pictures of about 32 pixels."},
   {"model.head_hidden", SWAVD_FIELD(model.head_hidden), maybe_empty(list(integer(1, 1 << 16, "features"), Form::kIntegers)), kLineage,
    "Widths of the projection head between the trunk and its output."},
   {"model.head_out", SWAVD_FIELD(model.head_out), integer(2, 1 << 16, "features"), kLineage,

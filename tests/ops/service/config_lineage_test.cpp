@@ -80,6 +80,29 @@ TEST(Lineage, AKeyThatAnOlderVersionDidNotWriteHasItsDefault) {
       ElementsAre("optimizer.momentum"));
 }
 
+TEST(Lineage, FromBeforeTrunksCouldBeChosenIsThatOfARegNetY) {
+  std::string older = load({}).lineage_toml;
+  for (const std::string key :
+       {"trunk",
+        "block",
+        "stage_depths",
+        "widen",
+        "groups",
+        "width_per_group",
+        "stem"}) {
+    const std::size_t begin = older.find("\n" + key + " = ");
+    ASSERT_NE(begin, std::string::npos) << key;
+    older.erase(begin, older.find('\n', begin + 1) - begin);
+  }
+  EXPECT_THAT(lineage_differences(older, load({}).lineage_toml), IsEmpty());
+  EXPECT_THAT(
+      lineage_differences(older, load({"model.trunk=regnet_x"}).lineage_toml),
+      ElementsAre("model.trunk"));
+  const auto read = parse_lineage(older);
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(read.value().model.trunk, "regnet_y");
+}
+
 TEST(Lineage, AKeyOfANewerVersionIsADifferenceAndCannotBeRead) {
   const std::string newer = load({}).lineage_toml + "novelty = 1\n";
   EXPECT_THAT(

@@ -95,7 +95,7 @@ TEST(ConfigMistakes, AnUnknownPresetIsAnsweredWithTheList) {
   EXPECT_THAT(
       mistakes_of("[model]\npreset = \"seer-256g\"\n"),
       ElementsAre(mistake(
-          2, "model.preset", "seer-8gf, tiny; did you mean \"seer-256gf\"?")));
+          2, "model.preset", "swav-rn50, tiny; did you mean \"seer-256gf\"?")));
 }
 
 TEST(ConfigMistakes, FlagsAndVariablesAreNamedAsSuch) {
@@ -302,6 +302,47 @@ INSTANTIATE_TEST_SUITE_P(
             "model.init_from",
             "no weights"},
         OneMistake{"[snapshot]\nevery = \"0s\"", 2, "snapshot.every", "both"},
+        OneMistake{
+            "[model]\ntrunk = \"resnet\"\nw0 = 640",
+            2,
+            "model.trunk",
+            "model.w0 = 640 can only be given to regnet_y and regnet_x"},
+        OneMistake{
+            "[model]\ngroups = 32\nwidth_per_group = 4",
+            2,
+            "model.trunk",
+            "is \"regnet_y\", but model.groups = 32, model.width_per_group = 4 "
+            "can only be given to resnet"},
+        OneMistake{
+            "[model]\npreset = \"seer-8gf\"\ntrunk = \"resnet\"",
+            3,
+            "model.trunk",
+            "another model.preset"},
+        OneMistake{
+            "[model]\ntrunk = \"regnet_x\"\nse_ratio = 0.5",
+            2,
+            "model.trunk",
+            "model.se_ratio = 0.5 can only be given to regnet_y"},
+        OneMistake{
+            "[model]\nse_ratio = 0.5",
+            2,
+            "model.se_ratio",
+            "take model.trunk = \"regnet_x\""},
+        OneMistake{
+            "[model]\ntrunk = \"resnet\"\nblock = \"basic\"\ngroups = 2",
+            3,
+            "model.block",
+            "has no groups: take \"bottleneck\""},
+        OneMistake{
+            "[model]\npreset = \"swav-rn50-w2\"\nstem = \"cifar\"",
+            3,
+            "model.widen",
+            "2 is for a ResNet that is plain otherwise"},
+        OneMistake{
+            "[model]\ntrunk = \"resnet\"\nstage_depths = [3, 4, 6]",
+            3,
+            "model.stage_depths",
+            "a list of 4"},
         OneMistake{
             "[metrics]\nlisten = \"127.0.0.1:9464\"",
             2,

@@ -17,7 +17,12 @@ TEST(CheckOptions, NamesTheOptionThatIsOutOfRange) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const std::pair<std::string, std::function<void(TrainerOptions&)>> faults[] =
       {
-          {"trunk.se_ratio", [](auto& o) { o.trunk.se_ratio = 0.5; }},
+          {"trunk.se_ratio",
+           [](auto& o) {
+             RegNetOptions trunk;
+             trunk.se_ratio = 0.5;
+             o.trunk = trunk;
+           }},
           {"head.hidden",
            [](auto& o) {
              o.head.hidden = {512, 0};

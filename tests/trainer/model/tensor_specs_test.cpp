@@ -3,75 +3,17 @@
 #include <algorithm>
 #include <map>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "tests/trainer/model/published_models.h"
+#include "trainer/model/regnet_design.h"
+
 namespace swavd::trainer {
 namespace {
-
-struct CountedNet {
-  std::string name;
-  RegNetOptions options;
-  std::int64_t trunk = 0;
-  std::vector<std::int64_t> stages;  ///< empty where not published
-};
-
-// Parameter counts of trunks without classifier (reference: ClassyVision's
-// widths; the totals plus a classifier are those torchvision and timm publish).
-const CountedNet kCounted[] = {
-    {"200MF",
-     {13, 24, 36.44, 2.49, 8},
-     2793996,
-     {4448, 11038, 266128, 2511454}},
-    {"400MF",
-     {16, 48, 27.89, 2.09, 8},
-     3903144,
-     {10040, 102296, 737438, 3052442}},
-    {"600MF", {15, 48, 32.54, 2.32, 16}, 5446160, {}},
-    {"800MF",
-     {14, 56, 38.84, 2.4, 16},
-     5494168,
-     {19016, 177104, 2384592, 2912528}},
-    {"1.6GF", {27, 48, 20.71, 2.65, 24}, 10313430, {}},
-    {"3.2GF", {21, 80, 42.63, 2.66, 24}, 17923338, {}},
-    {"4GF", {22, 96, 31.41, 2.24, 64}, 19557656, {}},
-    {"6.4GF", {25, 112, 33.22, 2.27, 72}, 29286252, {}},
-    {"8GF",
-     {17, 192, 76.82, 2.19, 56},
-     37163068,
-     {284306, 2811130, 24452176, 9614528}},
-    {"12GF", {19, 168, 73.36, 2.37, 112}, 49581544, {}},
-    {"16GF",
-     {18, 200, 106.23, 2.48, 112},
-     80565140,
-     {648768, 3777032, 54604200, 21534212}},
-    {"32GF",
-     {20, 232, 115.89, 2.53, 232},
-     141333770,
-     {1179554, 13025002, 92647170, 34481116}},
-    {"64GF",
-     {20, 352, 147.48, 2.4, 328},
-     276457786,
-     {2344634, 26019010, 185111802, 62981412}},
-    {"128GF",
-     {27, 456, 160.83, 2.52, 264},
-     637419894,
-     {3535628, 36855060, 471090048, 125938230}},
-    {"256GF",
-     {27, 640, 230.83, 2.53, 373},
-     1272156138,
-     {7027514, 73537136, 940223342, 251367218}},
-    {"10B",
-     {27, 1744, 620.83, 2.52, 1010},
-     9323934872,
-     {51199433, 538825405, 6891322928, 1842586178}},
-    {"256GF of ClassyVision", {27, 640, 124.47, 2.04, 848}, 821051008, {}},
-};
-
-std::vector<TensorSpec> specs_of(const RegNetOptions& options) {
-  return trunk_specs(design_regnet(options).value());
-}
 
 std::int64_t parameters_below(
     const std::vector<TensorSpec>& specs,
@@ -85,23 +27,43 @@ std::int64_t parameters_below(
   return count;
 }
 
-TEST(TensorSpecs, TrunksHaveThePublishedParameterCounts) {
-  for (const CountedNet& net : kCounted) {
-    const std::vector<TensorSpec> specs = specs_of(net.options);
-    EXPECT_EQ(parameters_below(specs, ""), net.trunk) << net.name;
-    EXPECT_EQ(parameters_below(specs, "embedder."), 928) << net.name;
-    for (std::size_t s = 0; s < net.stages.size(); ++s) {
+void expect_published_counts(const std::vector<PublishedTrunk>& trunks) {
+  for (const PublishedTrunk& trunk : trunks) {
+    const TrunkDesign design = design_trunk(trunk.options).value();
+    const std::vector<TensorSpec> specs = trunk_specs(design);
+    EXPECT_EQ(parameters_below(specs, ""), trunk.parameters) << trunk.name;
+    EXPECT_EQ(
+        trunk.parameters + 1000 * (design.features() + 1),
+        trunk.with_classifier)
+        << trunk.name;
+    EXPECT_EQ(static_cast<std::int64_t>(specs.size()), trunk.state_keys)
+        << trunk.name;
+    for (std::size_t s = 0; s < trunk.stages.size(); ++s) {
       const std::string prefix = "encoder.stages." + std::to_string(s) + ".";
-      EXPECT_EQ(parameters_below(specs, prefix), net.stages[s])
-          << net.name << " stage " << s + 1;
+      EXPECT_EQ(parameters_below(specs, prefix), trunk.stages[s])
+          << trunk.name << " stage " << s + 1;
     }
   }
 }
 
-TEST(TensorSpecs, TrunksHaveTheKnownNumberOfTensors) {
-  for (const CountedNet& net : kCounted) {
-    const std::vector<TensorSpec> specs = specs_of(net.options);
-    const auto blocks = static_cast<std::size_t>(net.options.depth);
+TEST(TensorSpecs, RegNetsOfTypeYHaveThePublishedCounts) {
+  expect_published_counts(published_regnet_y());
+}
+
+TEST(TensorSpecs, RegNetsOfTypeXHaveThePublishedCounts) {
+  expect_published_counts(published_regnet_x());
+}
+
+TEST(TensorSpecs, ResNetsHaveThePublishedCounts) {
+  expect_published_counts(published_resnets());
+}
+
+TEST(TensorSpecs, RegNetsOfTypeYHaveTheKnownNumberOfTensors) {
+  for (const PublishedTrunk& trunk : published_regnet_y()) {
+    const std::vector<TensorSpec> specs =
+        trunk_specs(design_trunk(trunk.options).value());
+    const auto blocks =
+        static_cast<std::size_t>(std::get<RegNetOptions>(trunk.options).depth);
     const auto of_role = [&](Role role) {
       return static_cast<std::size_t>(std::count_if(
           specs.begin(), specs.end(), [role](const TensorSpec& spec) {
@@ -109,15 +71,43 @@ TEST(TensorSpecs, TrunksHaveTheKnownNumberOfTensors) {
           }));
     };
     // One shortcut for each of four stages.
-    EXPECT_EQ(specs.size(), 30 + 22 * blocks) << net.name;
-    EXPECT_EQ(of_role(Role::kParameter), 15 + 13 * blocks) << net.name;
-    EXPECT_EQ(of_role(Role::kCounter), 5 + 3 * blocks) << net.name;
+    EXPECT_EQ(specs.size(), 30 + 22 * blocks) << trunk.name;
+    EXPECT_EQ(of_role(Role::kParameter), 15 + 13 * blocks) << trunk.name;
+    EXPECT_EQ(of_role(Role::kCounter), 5 + 3 * blocks) << trunk.name;
+    EXPECT_EQ(parameters_below(specs, "embedder."), 928) << trunk.name;
   }
+}
+
+// Widths that no generator gives, of the larger trunks in VISSL and of the two
+// that torchvision rounds otherwise.
+TEST(TensorSpecs, RegNetsGivenByTheirWidthsHaveThePublishedCounts) {
+  const auto parameters = [](std::vector<StageDesign> stages) {
+    RegNetDesign design;
+    design.stages = std::move(stages);
+    return parameters_below(trunk_specs(lay_out_regnet(design)), "");
+  };
+  EXPECT_EQ(
+      parameters(
+          {{1, 1840, 920}, {4, 3680, 920}, {4, 10120, 920}, {1, 25760, 920}}),
+      3100764796);
+  EXPECT_EQ(
+      parameters(
+          {{3, 1840, 920}, {10, 3680, 920}, {23, 10120, 920}, {1, 25760, 920}}),
+      9992464786);
+  EXPECT_EQ(
+      parameters({{1, 64, 16}, {3, 144, 16}, {8, 320, 16}, {2, 784, 16}}) +
+          785000,
+      6432512);
+  EXPECT_EQ(
+      parameters({{2, 224, 56}, {4, 448, 56}, {10, 896, 56}, {1, 2016, 56}}) +
+          2017000,
+      39381472);
 }
 
 TEST(TensorSpecs, NamesAreUniqueAndShapesFollowTheBlockInput) {
   std::map<std::string, std::vector<std::int64_t>> shapes;
-  const std::vector<TensorSpec> specs = specs_of({27, 640, 230.83, 2.53, 373});
+  const std::vector<TensorSpec> specs = trunk_specs(
+      design_trunk(RegNetOptions{27, 640, 230.83, 2.53, 373}).value());
   for (const TensorSpec& spec : specs) {
     EXPECT_TRUE(shapes.emplace(spec.name, spec.shape).second) << spec.name;
   }
@@ -176,16 +166,19 @@ TEST(TensorSpecs, HeadPositionsLeaveRoomForTheLayersBetween) {
           "prototypes.weight"}));
 }
 
-TEST(TensorSpecs, HeadsHaveThePublishedParameterCounts) {
-  HeadOptions seer;  // SEER's head on RegNetY-8GF and on 128GF
-  seer.hidden = {4096, 4096};
-  seer.out = 256;
-  seer.prototypes = 16000;
-  EXPECT_EQ(parameters_below(head_specs(2016, seer), "projection"), 26108160);
-  EXPECT_EQ(parameters_below(head_specs(2016, seer), ""), 30204160);
-  seer.hidden = {8192, 8192};
-  seer.batch_norm = false;
-  EXPECT_EQ(parameters_below(head_specs(7392, seer), "projection"), 129777920);
+TEST(TensorSpecs, ModelsHaveThePublishedParameterCounts) {
+  for (const PublishedModel& model : published_models()) {
+    const TrunkDesign trunk = design_trunk(model.trunk).value();
+    const std::vector<TensorSpec> head =
+        head_specs(trunk.features(), model.head);
+    EXPECT_EQ(parameters_below(head, "projection"), model.projection)
+        << model.name;
+    EXPECT_EQ(parameters_below(head, ""), model.with_prototypes) << model.name;
+    EXPECT_EQ(
+        parameters_below(head, "") + parameters_below(trunk_specs(trunk), ""),
+        model.whole)
+        << model.name;
+  }
 }
 
 }  // namespace

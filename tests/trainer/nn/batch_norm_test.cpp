@@ -6,25 +6,13 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/batch_norm.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/relu.h>
 #include <gtest/gtest.h>
 
-#include "ops/base/philox.h"
+#include "tests/trainer/nn/random_tensor.h"
 
 namespace swavd::trainer {
 namespace {
-
-at::Tensor random_tensor(at::IntArrayRef shape, const std::string& name) {
-  Random random(stream_key(0, name));
-  at::Tensor tensor = at::empty(shape);
-  auto* values = tensor.mutable_data_ptr<float>();
-  for (std::int64_t i = 0; i < tensor.numel(); ++i) {
-    values[i] = static_cast<float>(random.normal());
-  }
-  return shape.size() == 4 ? tensor.contiguous(at::MemoryFormat::ChannelsLast)
-                           : tensor;
-}
 
 ParameterStore norm_store(std::int64_t channels) {
   using enum Role;

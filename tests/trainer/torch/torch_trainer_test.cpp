@@ -313,7 +313,7 @@ TEST(TorchTrainer, RefusesBatchesAndRatesItCannotUse) {
 
 TEST(TorchTrainer, RefusesOptionsOutOfRange) {
   TrainerOptions options = small_options();
-  options.trunk.w0 = 9;
+  options.trunk = RegNetOptions{4, 9};
   const auto trainer = make_torch_trainer(options);
   ASSERT_FALSE(trainer.ok());
   EXPECT_EQ(trainer.error().code, ErrorCode::kInvalidArgument);

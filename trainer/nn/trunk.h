@@ -2,12 +2,11 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 
-#include "trainer/model/regnet_design.h"
+#include "trainer/model/trunk_design.h"
 #include "trainer/nn/batch_norm.h"
 #include "trainer/nn/parameter_store.h"
 #include "trainer/nn/squeeze_excitation.h"
@@ -21,38 +20,34 @@ struct ConvNorm {
   std::int64_t stride = 1;
   std::int64_t groups = 1;
 
-  ConvNorm(
-      const ParameterStore& store,
-      const std::string& name,
-      std::int64_t stride,
-      std::int64_t groups);
+  ConvNorm(const ParameterStore& store, const ConvDesign& design);
 
   [[nodiscard]] at::Tensor convolve(const at::Tensor& x) const;
 };
 
-/// RegNet's Y block: 1x1, grouped 3x3, squeeze-and-excitation, 1x1, shortcut.
-struct RegNetBlock {
-  ConvNorm reduce;
-  ConvNorm grouped;
-  SqueezeExcitation attention;
-  ConvNorm expand;
+/// Convolutions with ReLU between them, squeeze-and-excitation before the last
+/// one where there is any, a shortcut, ReLU.
+struct ResidualBlock {
+  std::vector<ConvNorm> convs;
+  std::optional<SqueezeExcitation> attention;
   std::optional<ConvNorm> shortcut;  ///< absent: identity
 
-  RegNetBlock(
-      const ParameterStore& store,
-      const std::string& name,
-      const StageDesign& stage,
-      bool first);
+  ResidualBlock(const ParameterStore& store, const BlockDesign& design);
 
   [[nodiscard]] at::Tensor forward(const at::Tensor& x, Mode mode) const;
 };
 
 /// The trunk. Holds handles to the store's tensors; cheap to copy.
-struct RegNet {
+struct Trunk {
   ConvNorm stem;
-  std::vector<RegNetBlock> blocks;
+  bool pooled_stem = false;
+  std::vector<std::vector<ResidualBlock>> stages;
 
-  RegNet(const ParameterStore& store, const RegNetDesign& design);
+  Trunk(const ParameterStore& store, const TrunkDesign& design);
+
+  /// What the first stage takes of images [N, 3, H, W], channels last.
+  [[nodiscard]] at::Tensor forward_stem(const at::Tensor& images, Mode mode)
+      const;
 
   /// Pooled features [N, features] of images [N, 3, H, W], channels last.
   [[nodiscard]] at::Tensor forward(const at::Tensor& images, Mode mode) const;

@@ -1,0 +1,360 @@
+// The shipped presets against what SEER, SwAV and lightly publish, and the page
+// that lists them.
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "ops/daemon/options.h"
+#include "ops/service/config.h"
+#include "trainer/model/check_options.h"
+#include "trainer/model/tensor_specs.h"
+
+namespace swavd::daemon {
+namespace {
+
+using testing::ElementsAre;
+using trainer::TensorSpec;
+using trainer::TrainerOptions;
+using trainer::TrunkDesign;
+
+service::Config preset_config(const std::string& name) {
+  service::LoadedConfig loaded =
+      service::load_config({"", {"model.preset=" + name}, {}});
+  EXPECT_THAT(loaded.mistakes, testing::IsEmpty()) << name;
+  return loaded.config;
+}
+
+/// What a preset's model consists of, in parameters.
+struct PresetModel {
+  TrainerOptions options;
+  TrunkDesign trunk;
+  std::int64_t trunk_parameters = 0;
+  std::int64_t head_parameters = 0;
+  std::int64_t prototype_parameters = 0;
+
+  explicit PresetModel(const std::string& name)
+      : options(trainer_options(preset_config(name))),
+        trunk(trainer::design_trunk(options.trunk).value()) {
+    for (const TensorSpec& spec : trunk_specs(trunk)) {
+      count(spec, trunk_parameters);
+    }
+    for (const TensorSpec& spec : head_specs(trunk.features(), options.head)) {
+      count(
+          spec,
+          spec.name == trainer::kPrototypesName ? prototype_parameters
+                                                : head_parameters);
+    }
+  }
+
+  [[nodiscard]] std::int64_t whole() const {
+    return trunk_parameters + head_parameters + prototype_parameters;
+  }
+
+ private:
+  static void count(const TensorSpec& spec, std::int64_t& sum) {
+    if (spec.role == trainer::Role::kParameter) {
+      sum += element_count(spec);
+    }
+  }
+};
+
+TEST(Presets, AreAllModelsThatCanBeBuilt) {
+  for (const std::string& name : service::preset_names()) {
+    const TrainerOptions options = trainer_options(preset_config(name));
+    const Status checked = check_options(options);
+    EXPECT_TRUE(checked.ok()) << name << ": " << checked.error().message;
+    EXPECT_TRUE(trainer::design_trunk(options.trunk).ok()) << name;
+  }
+}
+
+TEST(Presets, HaveThePublishedParameterCounts) {
+  const std::vector<std::pair<std::string, std::int64_t>> whole = {
+      {"seer-8gf", 67367228},
+      {"seer-16gf", 114898068},
+      {"seer-32gf", 178484746},
+      {"seer-64gf", 390081082},
+      {"seer-128gf", 771293814},
+      {"seer-256gf", 1431032042},
+      {"seer-10b", 9628923288}};
+  for (const auto& [name, parameters] : whole) {
+    EXPECT_EQ(PresetModel(name).whole(), parameters) << name;
+  }
+  EXPECT_EQ(PresetModel("swav-rn50").trunk_parameters, 23508032);
+  EXPECT_EQ(PresetModel("swav-rn50-w2").trunk_parameters, 93907072);
+  EXPECT_EQ(PresetModel("swav-rn50-w4").trunk_parameters, 375378176);
+  EXPECT_EQ(PresetModel("cifar-resnet18").trunk_parameters, 11168832);
+}
+
+/// How a run went. Steps are counted over all ranks.
+struct PublishedRun {
+  std::string preset;
+  std::int64_t rank_images = 0;
+  std::uint64_t ranks = 0;
+  double rate = 0;
+  double warmup_start = 0;
+  std::uint64_t warmup_steps = 0;
+  std::uint64_t steps = 0;  ///< 0: no planned end
+  double end_rate = 0;
+  std::string cosine;  ///< empty: not cosine
+};
+
+const std::vector<PublishedRun> kRuns = {
+    {"seer-16gf", 32, 128, 4.8, .3, 8000, 244000, .0048, "fixed"},
+    {"seer-128gf", 32, 128, 4.8, .3, 8000, 0, 0, ""},
+    {"seer-256gf", 16, 512, 9.6, .15, 8000, 122070, .0096, "fixed"},
+    {"seer-10b", 16, 496, 9.3, .15, 5500, 126008, .0093, "fixed"},
+    {"swav-rn50", 64, 64, 4.8, .3, 10 * 312, 800 * 312, .0048, "rescaled"},
+    {"swav-rn50-w2", 32, 128, 4.8, .3, 10 * 312, 400 * 312, .0048, "rescaled"},
+    {"swav-rn50-w4", 40, 64, 4.8, .3, 10 * 500, 400 * 500, .0048, "rescaled"}};
+
+TEST(Presets, HaveThePublishedBatchesAndSchedules) {
+  for (const PublishedRun& run : kRuns) {
+    const service::Config config = preset_config(run.preset);
+    const std::uint64_t step_images =
+        static_cast<std::uint64_t>(run.rank_images) * run.ranks;
+    EXPECT_EQ(config.loader.batch_images, run.rank_images) << run.preset;
+    const service::ScheduleConfig& schedule = config.schedule;
+    EXPECT_EQ(schedule.learning_rate, run.rate) << run.preset;
+    EXPECT_EQ(schedule.warmup_start, run.warmup_start) << run.preset;
+    EXPECT_EQ(schedule.warmup_images, run.warmup_steps * step_images)
+        << run.preset;
+    EXPECT_EQ(schedule.total_images, run.steps * step_images) << run.preset;
+    EXPECT_EQ(schedule.end_learning_rate, run.end_rate) << run.preset;
+    EXPECT_EQ(
+        schedule.kind, run.cosine.empty() ? "fixed-then-halving" : "cosine")
+        << run.preset;
+    if (!run.cosine.empty()) {
+      EXPECT_EQ(schedule.cosine, run.cosine) << run.preset;
+    }
+  }
+}
+
+// 0.3 for every 256 images; SwAV's widest net kept the rate of 4,096.
+TEST(Presets, RatesFollowTheLinearRule) {
+  for (const PublishedRun& run : kRuns) {
+    if (run.preset != "swav-rn50-w4") {
+      const double images =
+          static_cast<double>(run.rank_images) * static_cast<double>(run.ranks);
+      EXPECT_DOUBLE_EQ(run.rate, .3 * images / 256) << run.preset;
+    }
+  }
+}
+
+void expect_crop(
+    const service::CropConfig& crop,
+    const service::CropConfig& published,
+    const std::string& preset) {
+  EXPECT_EQ(crop.count, published.count) << preset;
+  EXPECT_EQ(crop.size, published.size) << preset;
+  EXPECT_EQ(crop.scale_min, published.scale_min) << preset;
+  EXPECT_EQ(crop.scale_max, published.scale_max) << preset;
+}
+
+/// What is the same in all runs of SEER, and of SwAV.
+void expect_augmentation(
+    const service::LoaderConfig& loader,
+    const std::string& preset) {
+  EXPECT_EQ(loader.flip_probability, .5) << preset;
+  EXPECT_EQ(loader.jitter_probability, .8) << preset;
+  EXPECT_EQ(loader.jitter_strength, 1.) << preset;
+  EXPECT_EQ(loader.gray_probability, .2) << preset;
+  EXPECT_EQ(loader.blur_probability, .5) << preset;
+  EXPECT_EQ(loader.blur_sigma_min, .1) << preset;
+  EXPECT_EQ(loader.blur_sigma_max, 2.) << preset;
+  EXPECT_THAT(loader.mean, ElementsAre(.485, .456, .406)) << preset;
+}
+
+void expect_optimizer(
+    const service::Config& config,
+    double weight_decay,
+    const std::string& preset) {
+  EXPECT_EQ(config.swav.temperature, .1) << preset;
+  EXPECT_EQ(config.swav.freeze_prototypes_steps, 313) << preset;
+  EXPECT_EQ(config.optimizer.momentum, .9) << preset;
+  EXPECT_EQ(config.optimizer.trust, .001) << preset;
+  EXPECT_EQ(config.optimizer.weight_decay, weight_decay) << preset;
+}
+
+TEST(Presets, OfSeerHaveItsHeadsCropsAndPrototypes) {
+  const std::vector<std::string> with_batch_norm = {
+      "seer-8gf", "seer-16gf", "seer-32gf"};
+  for (const std::string preset :
+       {"seer-8gf",
+        "seer-16gf",
+        "seer-32gf",
+        "seer-64gf",
+        "seer-128gf",
+        "seer-256gf",
+        "seer-10b"}) {
+    const service::Config config = preset_config(preset);
+    const bool small = std::ranges::count(with_batch_norm, preset) > 0;
+    const std::int64_t hidden = small ? 4096 : 8192;
+    EXPECT_EQ(config.model.trunk, "regnet_y") << preset;
+    EXPECT_THAT(config.model.head_hidden, ElementsAre(hidden, hidden));
+    EXPECT_EQ(config.model.head_batch_norm, small) << preset;
+    EXPECT_EQ(config.model.head_out, 256) << preset;
+    EXPECT_EQ(config.swav.prototypes, 16000) << preset;
+    EXPECT_EQ(config.swav.sinkhorn_iterations, 10) << preset;
+    const bool largest = preset == "seer-10b";
+    EXPECT_EQ(config.swav.epsilon, largest ? .03 : .05) << preset;
+    ASSERT_EQ(config.loader.crops.size(), 2U) << preset;
+    expect_crop(
+        config.loader.crops[0], {2, largest ? 160 : 224, .14, 1}, preset);
+    expect_crop(config.loader.crops[1], {4, 96, .05, .14}, preset);
+    expect_augmentation(config.loader, preset);
+    EXPECT_THAT(config.loader.std, ElementsAre(.229, .224, .225)) << preset;
+    expect_optimizer(config, 1e-5, preset);
+  }
+}
+
+TEST(Presets, OfSwavAreItsScripts) {
+  struct Script {
+    std::string preset;
+    std::int64_t widen;
+    std::int64_t hidden;
+    std::int64_t small_crops;
+    double scale_min;
+    double small_scale_min;
+  };
+
+  const std::vector<Script> scripts = {
+      {"swav-rn50", 1, 2048, 6, .14, .05},
+      {"swav-rn50-w2", 2, 8192, 4, .14, .05},
+      {"swav-rn50-w4", 4, 8192, 4, .08, .08}};
+  for (const Script& script : scripts) {
+    const std::string& preset = script.preset;
+    const service::Config config = preset_config(preset);
+    EXPECT_EQ(config.model.trunk, "resnet") << preset;
+    EXPECT_EQ(config.model.block, "bottleneck") << preset;
+    EXPECT_THAT(config.model.stage_depths, ElementsAre(3, 4, 6, 3)) << preset;
+    EXPECT_EQ(config.model.widen, script.widen) << preset;
+    EXPECT_EQ(config.model.stem, "imagenet") << preset;
+    EXPECT_THAT(config.model.head_hidden, ElementsAre(script.hidden)) << preset;
+    EXPECT_EQ(config.model.head_out, 128) << preset;
+    EXPECT_TRUE(config.model.head_batch_norm) << preset;
+    EXPECT_EQ(config.swav.prototypes, 3000) << preset;
+    EXPECT_EQ(config.swav.epsilon, .05) << preset;
+    EXPECT_EQ(config.swav.sinkhorn_iterations, 3) << preset;
+    ASSERT_EQ(config.loader.crops.size(), 2U) << preset;
+    expect_crop(config.loader.crops[0], {2, 224, script.scale_min, 1}, preset);
+    expect_crop(
+        config.loader.crops[1],
+        {script.small_crops, 96, script.small_scale_min, .14},
+        preset);
+    expect_augmentation(config.loader, preset);
+    // SwAV's source has .228 where everybody else has .229.
+    EXPECT_THAT(config.loader.std, ElementsAre(.228, .224, .225)) << preset;
+    expect_optimizer(config, 1e-6, preset);
+  }
+}
+
+TEST(Presets, CifarResnet18IsThePublicBenchmarksModel) {
+  const service::Config config = preset_config("cifar-resnet18");
+  EXPECT_EQ(config.model.stem, "cifar");
+  EXPECT_EQ(config.model.block, "basic");
+  EXPECT_THAT(config.model.stage_depths, ElementsAre(2, 2, 2, 2));
+  EXPECT_THAT(config.model.head_hidden, ElementsAre(512));
+  EXPECT_EQ(config.model.head_out, 128);
+  EXPECT_EQ(config.swav.prototypes, 512);
+  ASSERT_EQ(config.loader.crops.size(), 1U);
+  expect_crop(config.loader.crops[0], {2, 32, .14, 1}, "cifar-resnet18");
+  EXPECT_EQ(config.loader.blur_probability, 0);
+  EXPECT_EQ(config.loader.batch_images, 512);
+  EXPECT_EQ(config.optimizer.weight_decay, 1e-6);
+  EXPECT_EQ(config.schedule.total_images, 200U * 50'000U);
+  EXPECT_EQ(config.schedule.end_learning_rate, 0);
+}
+
+/// "1,431,032,042".
+std::string grouped_digits(std::int64_t number) {
+  std::string text = std::to_string(number);
+  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0;
+       at -= 3) {
+    text.insert(static_cast<std::size_t>(at), ",");
+  }
+  return text;
+}
+
+std::string trunk_kind(const trainer::TrunkOptions& options) {
+  const auto* resnet = std::get_if<trainer::ResNetOptions>(&options);
+  if (resnet == nullptr) {
+    const auto& regnet = std::get<trainer::RegNetOptions>(options);
+    return regnet.type == trainer::RegNetType::kY ? "RegNetY" : "RegNetX";
+  }
+  std::string kind = resnet->groups > 1 ? "ResNeXt" : "ResNet";
+  if (resnet->widen > 1) {
+    kind += fmt::format(" w{}", resnet->widen);
+  }
+  if (resnet->stem == trainer::ResNetStem::kCifar) {
+    kind += ", 3x3 stem";
+  }
+  return kind;
+}
+
+std::string preset_row(const std::string& name) {
+  const PresetModel model(name);
+  return fmt::format(
+      "| `{}` | {}, {} | {} | {} | {} | {} | {} | {} |\n",
+      name,
+      trunk_kind(model.options.trunk),
+      fmt::join(model.trunk.depths(), "-"),
+      model.trunk.features(),
+      grouped_digits(model.trunk_parameters),
+      grouped_digits(model.head_parameters),
+      grouped_digits(model.prototype_parameters),
+      grouped_digits(model.whole()),
+      model.trunk.names == trainer::NameStyle::kHuggingFace ? "transformers"
+                                                            : "timm");
+}
+
+std::string preset_table() {
+  std::string table =
+      "| preset | trunk, blocks of its stages | features | trunk | head | "
+      "prototypes | all | tensor names |\n|---|---|---|---|---|---|---|---|\n";
+  for (const std::string& name : service::preset_names()) {
+    table += preset_row(name);
+  }
+  return table;
+}
+
+const std::filesystem::path kModelsPage =
+    std::filesystem::path(SWAVD_TEST_SOURCE_DIR) / "ops/docs/models.md";
+
+std::string read_page() {
+  std::ifstream file(kModelsPage, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// SWAVD_UPDATE_DOCS=1 puts the table into the page.
+TEST(Presets, AreListedOnThePageWithTheirParameters) {
+  constexpr std::string_view kBegin = "<!-- presets -->\n";
+  constexpr std::string_view kEnd = "<!-- end of presets -->\n";
+  std::string page = read_page();
+  const std::size_t begin = page.find(kBegin);
+  const std::size_t end = page.find(kEnd);
+  ASSERT_NE(begin, std::string::npos);
+  ASSERT_NE(end, std::string::npos);
+  const std::size_t from = begin + kBegin.size();
+  if (std::getenv("SWAVD_UPDATE_DOCS") != nullptr) {
+    page.replace(from, end - from, preset_table());
+    std::ofstream(kModelsPage, std::ios::binary) << page;
+    return;
+  }
+  EXPECT_EQ(page.substr(from, end - from), preset_table())
+      << "run this test with SWAVD_UPDATE_DOCS=1";
+}
+
+}  // namespace
+}  // namespace swavd::daemon
