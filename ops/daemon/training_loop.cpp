@@ -282,7 +282,7 @@ void TrainingLoop::judge(const trainer::StepReport& report) {
   scheduler::HealthInput input;
   input.images = run_.schedule.images;
   input.smoothed_loss = run_.schedule.smoothed_loss;
-  input.ln_k = std::log(static_cast<double>(parts_.trainer.prototypes()));
+  input.ln_k = parts_.trainer.ln_k();
   input.use = window_->use();
   input.prototypes = parts_.trainer.prototypes();
   input.feature_std = report.feature_std;
@@ -404,8 +404,7 @@ void TrainingLoop::freeze() {
   state::Health& health = job.state.health;
   health.verdict = scheduler::to_string(run_.verdict);
   health.loss = run_.schedule.smoothed_loss;
-  const std::int64_t k = parts_.trainer.prototypes();
-  health.ln_k = k > 0 ? std::log(static_cast<double>(k)) : 0;
+  health.ln_k = parts_.trainer.ln_k();
   health.prototype_perplexity = window_ ? window_->use().perplexity : 0;
   health.finite = std::isfinite(health.loss);
   state::Manifest& manifest = job.manifest;

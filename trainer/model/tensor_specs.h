@@ -27,7 +27,7 @@ enum class Role {
 
 /// One tensor of the model by its name in the snapshot. Trunk names are those
 /// of Hugging Face's RegNetModel, head names `projection_head.*` and
-/// `prototypes.weight`, so nothing is renamed on the way out or in.
+/// `prototypes.*`, so nothing is renamed on the way out or in.
 struct TensorSpec {
   std::string name;
   std::vector<std::int64_t> shape;
@@ -36,7 +36,9 @@ struct TensorSpec {
   std::int64_t fan = 1;
 };
 
-inline constexpr const char* kPrototypesName = "prototypes.weight";
+/// Name of one of `sets` sets of prototypes: "prototypes.weight" when it is the
+/// only one, else "prototypes.<set>.weight".
+[[nodiscard]] std::string prototypes_name(std::size_t set, std::size_t sets);
 
 /// Name of a block: "encoder.stages.<stage>.layers.<block>".
 [[nodiscard]] std::string block_name(std::size_t stage, std::int64_t block);

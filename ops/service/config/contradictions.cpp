@@ -6,6 +6,7 @@
 
 #include "ingest/streams.h"
 #include "ops/service/config/secrets.h"
+#include "ops/service/config/swav_checks.h"
 #include "ops/service/net/endpoint.h"
 
 namespace swavd::service {
@@ -162,6 +163,7 @@ std::vector<Contradiction> find_contradictions(const Config& config) {
   Found found;
   check_stream(config.stream, found);
   check_loader(config.loader, found);
+  check_swav(config, found);
   check_schedule(config.schedule, found);
   check_ahead(config, found);
   check_lease(config.lease, found);

@@ -58,7 +58,7 @@ TEST(ConfigValues, APresetFromAnySourceLiesBelowAllOfThem) {
       {}};
   const Config config = load(sources);
   EXPECT_EQ(config.model.preset, "seer-256gf");
-  EXPECT_EQ(config.swav.prototypes, 77);
+  EXPECT_EQ(config.swav.prototypes, std::vector<std::int64_t>{77});
   EXPECT_EQ(config.model.group_width, 373);
   EXPECT_EQ(config.swav.sinkhorn_iterations, 10);
 }
@@ -177,8 +177,10 @@ Value another_value(const Key& key) {
       return {std::string("7s")};
     case Form::kReal:
       return {key.shape.lowest + (key.shape.highest - key.shape.lowest) / 3};
-    case Form::kFlag:
-      return {name == "crawl.repeat"};
+    case Form::kFlag: {
+      Config defaults;
+      return {!std::get<Access<bool>>(key.field)(defaults)};
+    }
     case Form::kIntegers:
       return toml("[3, 4]");
     case Form::kReals:
