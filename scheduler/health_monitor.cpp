@@ -31,12 +31,13 @@ void blend(double& mean, double& weight, double value, double steps) {
 HealthMonitor::HealthMonitor(
     const HealthOptions& options,
     std::int64_t prototypes,
+    double ln_k,
     std::int64_t dim,
     const HealthFigures& before)
     : options_(options),
       prototypes_(prototypes),
       dim_(dim),
-      ln_k_(std::log(static_cast<double>(prototypes))),
+      ln_k_(ln_k),
       window_(prototypes, kWindowPerPrototype * prototypes),
       embeddings_(dim),
       figures_(before) {

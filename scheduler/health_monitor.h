@@ -38,11 +38,13 @@ struct HealthFigures {
 /// Not thread-safe.
 class HealthMonitor {
  public:
-  /// `prototypes`: K; `dim`: of an embedding. `before`: from the snapshot that
-  /// the run continues from; its `use` is not looked at.
+  /// `prototypes`: K of the set that is watched; `ln_k`: the loss of a model
+  /// that knows nothing, nats; `dim`: of an embedding. `before`: from the
+  /// snapshot that the run continues from; its `use` is not looked at.
   HealthMonitor(
       const HealthOptions& options,
       std::int64_t prototypes,
+      double ln_k,
       std::int64_t dim,
       const HealthFigures& before);
 

@@ -53,7 +53,9 @@ struct HeadOptions {
   std::vector<std::int64_t> hidden = {512, 512};  ///< widths between
   std::int64_t out = 128;                         ///< embedding dimension
   bool batch_norm = true;
-  std::int64_t prototypes = 300;  ///< K
+  /// K of each set of prototypes, at least one set. The first is the one that
+  /// is looked at: choices, health, gallery.
+  std::vector<std::int64_t> prototypes = {300};
 };
 
 struct SwavOptions {
@@ -62,6 +64,14 @@ struct SwavOptions {
   std::int32_t sinkhorn_iterations = 3;
   std::int32_t assign_crops = 2;  ///< the first so many crops give codes
   std::uint64_t freeze_prototypes_steps = 0;
+  /// So many first steps take an image's likeliest prototype for its code;
+  /// kAlways: all of them.
+  std::int64_t hard_assignment_steps = 0;
+  std::int64_t queue_images = 0;  ///< kept of each assigning crop; 0: none
+  std::uint64_t queue_start_steps = 0;  ///< the queue is filled after so many
+  bool pass_per_crop = false;           ///< the trunk sees each crop by itself
+
+  static constexpr std::int64_t kAlways = -1;
 };
 
 struct LarcOptions {

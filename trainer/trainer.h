@@ -27,11 +27,14 @@ struct StepReport {
   bool trained = false;     ///< false: skipped, nothing changed
   std::string skip_reason;  ///< "nonfinite_loss" or "nonfinite_grad"
   std::uint64_t step = 0;   ///< updates since the run began, after this call
-  double loss = 0;          ///< nats, of this batch before its update
-  double grad_norm = 0;     ///< L2 over all parameters
-  double feature_std = 0;   ///< mean per-dimension std of the embeddings
+  /// Nats, of this batch before its update; the mean over the sets of
+  /// prototypes.
+  double loss = 0;
+  double grad_norm = 0;    ///< L2 over all parameters
+  double feature_std = 0;  ///< mean per-dimension std of the embeddings
   StepPhases phases;
-  /// [images]: the prototype each image's first crop scores highest on.
+  /// [images]: the prototype of the first set that each image's first crop
+  /// scores highest on.
   std::vector<std::int32_t> top_prototypes;
   /// [rows, embedding dimension] float32, rows of length one: the first crops
   /// of at most 16 images, spread evenly over the batch.
@@ -89,16 +92,21 @@ class Trainer {
   /// Features of the batch's first crop group, in evaluation mode.
   [[nodiscard]] virtual Result<Features> embed(const loader::Batch& batch) = 0;
 
-  /// Which prototype each image of the batch's first crop group scores highest
-  /// on, in evaluation mode: [rows]. Needs all of a snapshot restored.
+  /// Which prototype of the first set each image of the batch's first crop
+  /// group scores highest on, in evaluation mode: [rows]. Needs all of a
+  /// snapshot restored.
   [[nodiscard]] virtual Result<std::vector<std::int32_t>> assign(
       const loader::Batch& batch) = 0;
 
   /// Updates since the run began.
   [[nodiscard]] virtual std::uint64_t steps() const = 0;
 
-  /// Prototypes K; 0 for a trainer without any.
+  /// Prototypes K of the first set; 0 for a trainer without any.
   [[nodiscard]] virtual std::int64_t prototypes() const = 0;
+
+  /// The loss of a model that knows nothing, in nats: ln K, its mean over
+  /// several sets; 0 without prototypes.
+  [[nodiscard]] virtual double ln_k() const { return 0; }
 };
 
 /// The real one. Errors: kInvalidArgument (options), kExhausted; kUnavailable

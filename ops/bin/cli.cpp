@@ -53,6 +53,14 @@ service::ConfigSources ConfigArguments::sources() const {
 }
 
 Result<service::Config> ConfigArguments::load() const {
+  auto loaded = load_with_warnings();
+  if (!loaded.ok()) {
+    return loaded.error();
+  }
+  return std::move(loaded.value().config);
+}
+
+Result<service::LoadedConfig> ConfigArguments::load_with_warnings() const {
   service::LoadedConfig loaded = service::load_config(sources());
   if (!loaded.mistakes.empty()) {
     return Error{
@@ -60,7 +68,7 @@ Result<service::Config> ConfigArguments::load() const {
         "the configuration is wrong\n" +
             service::format_mistakes(loaded.mistakes)};
   }
-  return std::move(loaded.config);
+  return loaded;
 }
 
 void print(const std::string& text) {

@@ -31,6 +31,9 @@ struct ConfigArguments {
 
   /// Errors: kConfig with every mistake, one a line.
   [[nodiscard]] Result<service::Config> load() const;
+
+  /// The same with the warnings.
+  [[nodiscard]] Result<service::LoadedConfig> load_with_warnings() const;
 };
 
 /// Text to stdout with a final line break.

@@ -1,7 +1,9 @@
 // swavd: the trainer daemon, and what is done with its models.
 
+#include <cstdio>
 #include <string>
 
+#include "ops/base/log.h"
 #include "ops/bin/cli.h"
 #include "ops/bin/swavd_commands.h"
 #include "ops/daemon/control.h"
@@ -25,11 +27,17 @@ struct RunArguments {
 };
 
 Status run_command(const ConfigArguments& arguments, const RunArguments& run) {
-  auto config = arguments.load();
-  if (!config.ok()) {
-    return config.error();
+  const auto loaded = arguments.load_with_warnings();
+  if (!loaded.ok()) {
+    return loaded.error();
   }
-  service::apply_log_config(config.value());
+  const service::Config& config = loaded.value().config;
+  service::apply_log_config(config);
+  for (const service::ConfigMistake& warning : loaded.value().warnings) {
+    log(LogLevel::kWarning,
+        "config_doubtful",
+        warning.key + ": " + warning.message);
+  }
   daemon::DaemonOptions options;
   options.stop_after_images = run.stop_after;
   options.take_over = run.take_over;
@@ -38,7 +46,7 @@ Status run_command(const ConfigArguments& arguments, const RunArguments& run) {
     return service::load_config(arguments.sources());
   };
   daemon::Control control;
-  return daemon::run_daemon(config.value(), options, control);
+  return daemon::run_daemon(config, options, control);
 }
 
 /// What the keys of [schedule] come to.
@@ -68,16 +76,20 @@ Status validate_init_from(const service::Config& config) {
 }
 
 Status validate_command(const ConfigArguments& arguments, bool no_environment) {
-  auto config = arguments.load();
-  if (!config.ok()) {
-    return config.error();
+  const auto loaded = arguments.load_with_warnings();
+  if (!loaded.ok()) {
+    return loaded.error();
+  }
+  for (const service::ConfigMistake& warning : loaded.value().warnings) {
+    std::fprintf(
+        stderr, "warning: %s", service::format_mistakes({warning}).c_str());
   }
   if (!no_environment) {
-    SWAVD_RETURN_IF_ERROR(service::validate_environment(config.value()));
-    SWAVD_RETURN_IF_ERROR(validate_init_from(config.value()));
+    SWAVD_RETURN_IF_ERROR(service::validate_environment(loaded.value().config));
+    SWAVD_RETURN_IF_ERROR(validate_init_from(loaded.value().config));
   }
   print("the configuration is valid");
-  print_schedule(config.value());
+  print_schedule(loaded.value().config);
   return ok_status();
 }
 

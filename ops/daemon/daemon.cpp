@@ -230,7 +230,8 @@ Status Daemon::open() {
       registry_,
       config_.run,
       sha256_hex(as_bytes(config_.lineage_toml)),
-      trainer_->prototypes());
+      trainer_->prototypes(),
+      trainer_->ln_k());
   board_->set_schedule(schedule_options(config_));
   registry_.set(Id::kBuildInfo, 1, {version(), config_.model.trainer});
   return ok_status();
@@ -592,9 +593,7 @@ Progress Daemon::progress() const {
   progress.images_per_second = board_->images_per_second();
   progress.loss = figures.smoothed_loss;
   progress.prototypes = trainer_->prototypes();
-  progress.ln_k = progress.prototypes > 0
-                      ? std::log(static_cast<double>(progress.prototypes))
-                      : 0.0;
+  progress.ln_k = trainer_->ln_k();
   progress.prototypes_used = figures.health.use.used;
   progress.learning_rate = figures.learning_rate;
   progress.snapshot_id = board_->last_snapshot().id;

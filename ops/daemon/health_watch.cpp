@@ -15,10 +15,6 @@ using scheduler::Health;
 using scheduler::Reason;
 using scheduler::Verdict;
 
-double ln_of(std::int64_t prototypes) {
-  return prototypes > 0 ? std::log(static_cast<double>(prototypes)) : 0.0;
-}
-
 LogLevel level_of(const Health& health) {
   switch (health.verdict) {
     case Verdict::kCollapsing:
@@ -62,15 +58,17 @@ RunHealth run_health(const state::Health& health) {
 HealthWatch::HealthWatch(
     metrics::Registry& registry,
     const scheduler::HealthOptions& options,
-    std::int64_t prototypes,
+    const trainer::Trainer& trainer,
     std::int64_t embedding_dim,
     const RunHealth& before)
     : registry_(registry),
-      prototypes_(prototypes),
+      prototypes_(trainer.prototypes()),
+      ln_k_(trainer.ln_k()),
       before_(before.figures),
       accepted_(before.accepted) {
-  if (prototypes > 0) {
-    monitor_.emplace(options, prototypes, embedding_dim, before.figures);
+  if (prototypes_ > 0) {
+    monitor_.emplace(
+        options, prototypes_, ln_k_, embedding_dim, before.figures);
   }
 }
 
@@ -118,7 +116,7 @@ std::string HealthWatch::text() const {
       "feature std {:.4f}, RankMe {:.1f}",
       scheduler::to_string(now.health.reason),
       now.loss,
-      ln_of(prototypes_),
+      ln_k_,
       now.use.perplexity,
       prototypes_,
       now.feature_std,
@@ -130,7 +128,7 @@ state::Health HealthWatch::manifest(double loss) const {
   state::Health health;
   health.verdict = scheduler::to_string(now.health.verdict);
   health.loss = loss;
-  health.ln_k = ln_of(prototypes_);
+  health.ln_k = ln_k_;
   health.prototype_perplexity = now.use.perplexity;
   health.finite = std::isfinite(loss);
   health.reason = scheduler::to_string(now.health.reason);

@@ -25,11 +25,11 @@ struct RunHealth {
 /// the log and a count under the same words. Not thread-safe.
 class HealthWatch {
  public:
-  /// A run of a trainer without prototypes (`prototypes` 0) is never judged.
+  /// A run of a trainer without prototypes is never judged.
   HealthWatch(
       metrics::Registry& registry,
       const scheduler::HealthOptions& options,
-      std::int64_t prototypes,
+      const trainer::Trainer& trainer,
       std::int64_t embedding_dim,
       const RunHealth& before);
 
@@ -60,6 +60,7 @@ class HealthWatch {
 
   metrics::Registry& registry_;
   const std::int64_t prototypes_;
+  const double ln_k_;
   const scheduler::HealthFigures before_;
   std::optional<scheduler::HealthMonitor> monitor_;
   bool accepted_ = false;

@@ -55,6 +55,26 @@ trainer::TrunkOptions trunk_options(const service::ModelConfig& config) {
   return regnet;
 }
 
+trainer::SwavOptions swav_options(const service::Config& config) {
+  const service::SwavConfig& from = config.swav;
+  trainer::SwavOptions options;
+  options.temperature = from.temperature;
+  options.epsilon = from.epsilon;
+  options.sinkhorn_iterations = narrow(from.sinkhorn_iterations);
+  options.assign_crops = narrow(from.assign_crops);
+  options.freeze_prototypes_steps =
+      static_cast<std::uint64_t>(from.freeze_prototypes_steps);
+  options.hard_assignment_steps = from.hard_assignment_steps;
+  options.pass_per_crop = from.pass_per_crop;
+  // The queue takes whole batches, and the trainer counts in them.
+  const auto batch = static_cast<std::uint64_t>(config.loader.batch_images);
+  options.queue_images =
+      static_cast<std::int64_t>(from.queue_images / batch * batch);
+  options.queue_start_steps = from.queue_start_images / batch +
+                              (from.queue_start_images % batch == 0 ? 0 : 1);
+  return options;
+}
+
 }  // namespace
 
 trainer::TrainerOptions trainer_options(const service::Config& config) {
@@ -65,11 +85,7 @@ trainer::TrainerOptions trainer_options(const service::Config& config) {
   options.head.out = config.model.head_out;
   options.head.batch_norm = config.model.head_batch_norm;
   options.head.prototypes = config.swav.prototypes;
-  options.swav.temperature = config.swav.temperature;
-  options.swav.epsilon = config.swav.epsilon;
-  options.swav.sinkhorn_iterations = narrow(config.swav.sinkhorn_iterations);
-  options.swav.freeze_prototypes_steps =
-      static_cast<std::uint64_t>(config.swav.freeze_prototypes_steps);
+  options.swav = swav_options(config);
   options.optimizer.momentum = config.optimizer.momentum;
   options.optimizer.weight_decay = config.optimizer.weight_decay;
   options.optimizer.trust = config.optimizer.trust;

@@ -21,10 +21,6 @@ double to_seconds(std::int64_t unix_ms) {
   return static_cast<double>(unix_ms) / 1000.0;
 }
 
-double ln_of(std::int64_t prototypes) {
-  return prototypes > 0 ? std::log(static_cast<double>(prototypes)) : 0.0;
-}
-
 }  // namespace
 
 StatusBoard::StatusBoard(
@@ -32,14 +28,16 @@ StatusBoard::StatusBoard(
     metrics::Registry& registry,
     std::string run,
     std::string config_sha256,
-    std::int64_t prototypes)
+    std::int64_t prototypes,
+    double ln_k)
     : clock_(clock),
       registry_(registry),
       run_(std::move(run)),
       config_sha256_(std::move(config_sha256)),
       prototypes_(prototypes),
+      ln_k_(ln_k),
       started_(clock.steady()) {
-  registry_.set(Id::kTrainLnK, ln_of(prototypes_));
+  registry_.set(Id::kTrainLnK, ln_k_);
   set_state(service::State::kStarting);
   const MutexLock lock(mutex_);
   show_figures();
@@ -292,7 +290,7 @@ std::string StatusBoard::json() const {
   json["images"] = figures_.images;
   json["images_per_second"] = rate();
   json["loss"] = figures_.smoothed_loss;
-  json["ln_k"] = ln_of(prototypes_);
+  json["ln_k"] = ln_k_;
   json["learning_rate"] = figures_.learning_rate;
   if (schedule_) {
     json["schedule"] =

@@ -49,7 +49,8 @@ class StatusBoard {
       metrics::Registry& registry,
       std::string run,
       std::string config_sha256,
-      std::int64_t prototypes);
+      std::int64_t prototypes,
+      double ln_k);
 
   void set_state(service::State state, const std::string& why = "");
   [[nodiscard]] service::State state() const;
@@ -107,6 +108,7 @@ class StatusBoard {
   const std::string run_;
   const std::string config_sha256_;
   const std::int64_t prototypes_;
+  const double ln_k_;
   const std::chrono::steady_clock::time_point started_;
 
   mutable Mutex mutex_;

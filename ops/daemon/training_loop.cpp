@@ -64,7 +64,7 @@ TrainingLoop::TrainingLoop(LoopParts parts, LoopOptions options, RunState run)
       health_(
           parts_.registry,
           options_.health,
-          parts_.trainer.prototypes(),
+          parts_.trainer,
           options_.embedding_dim,
           run_.health) {
   if (run_.stream) {

@@ -80,11 +80,16 @@ struct ModelConfig {
 };
 
 struct SwavConfig {
-  std::int64_t prototypes = 300;
+  std::vector<std::int64_t> prototypes = {300};  ///< of each set
   double temperature = 0.1;
   double epsilon = 0.05;
   std::int64_t sinkhorn_iterations = 3;
   std::int64_t freeze_prototypes_steps = 0;
+  std::int64_t assign_crops = 2;
+  std::int64_t hard_assignment_steps = 0;  ///< -1: always
+  std::uint64_t queue_images = 0;          ///< 0: no queue
+  std::uint64_t queue_start_images = 0;
+  bool pass_per_crop = false;
 };
 
 struct OptimizerConfig {
@@ -244,6 +249,8 @@ struct ConfigSources {
 struct LoadedConfig {
   Config config;
   std::vector<ConfigMistake> mistakes;
+  /// What runs, and is likely not what was wanted. Beside a config only.
+  std::vector<ConfigMistake> warnings;
 };
 
 /// Reads, merges and checks. A syntax error stands alone; otherwise every

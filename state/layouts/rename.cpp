@@ -14,7 +14,7 @@ namespace swavd::state {
 namespace {
 
 constexpr std::string_view kProjection = "projection_head.";
-constexpr std::string_view kPrototypes = "prototypes.weight";
+constexpr std::string_view kPrototypes = "prototypes.";
 
 std::optional<std::string_view> look_up(
     std::span<const Names> table,
@@ -125,7 +125,7 @@ rename(TrunkFamily family, std::string_view name, Layout from, Layout to) {
 }
 
 Result<std::string> rename_head(std::string_view name, Layout to) {
-  if (!name.starts_with(kProjection) && name != kPrototypes) {
+  if (!name.starts_with(kProjection) && !name.starts_with(kPrototypes)) {
     return Error{
         ErrorCode::kInvalidArgument,
         fmt::format("{} is no tensor of the head", name)};
@@ -133,8 +133,13 @@ Result<std::string> rename_head(std::string_view name, Layout to) {
   if (to != Layout::kVissl) {
     return std::string(name);
   }
-  return name == kPrototypes ? std::string("0.prototypes0.weight")
-                             : fmt::format("0.{}", name);
+  if (name == "prototypes.weight") {
+    return std::string("0.prototypes0.weight");
+  }
+  // Of several sets, "prototypes.1.weight" and so on.
+  return name.starts_with(kPrototypes)
+             ? fmt::format("0.prototypes{}", name.substr(kPrototypes.size()))
+             : fmt::format("0.{}", name);
 }
 
 }  // namespace swavd::state

@@ -1,6 +1,7 @@
 // A training step on this machine's CPU, preset by preset, with what each of
-// its phases takes, what a freeze stops it for, and how much slower it is while
-// a snapshot is written. The crops are noise: a step costs the same on any.
+// its phases takes, what a freeze stops it for, how much slower it is while a
+// snapshot is written, and what share of it 16,000 prototypes have. The crops
+// are noise: a step costs the same on any.
 
 #include <algorithm>
 #include <chrono>
@@ -10,6 +11,9 @@
 #include <string>
 #include <vector>
 
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/linear.h>
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
@@ -21,7 +25,9 @@
 #include "ops/service/config.h"
 #include "state/snapshot_store.h"
 #include "tests/state/sample.h"
+#include "trainer/nn/swav_head.h"
 #include "trainer/openmp_policy.h"
+#include "trainer/torch/step_loss.h"
 #include "trainer/trainer.h"
 
 namespace swavd::trainer {
@@ -43,12 +49,15 @@ loader::CropGroup noise(const loader::CropSpec& spec, std::int32_t images) {
   return group;
 }
 
-service::LoadedConfig config_of(const std::string& preset) {
+service::LoadedConfig config_of(
+    const std::string& preset,
+    const std::vector<std::string>& more = {}) {
   service::ConfigSources sources;
   sources.overrides = {
       "data_dir=\"/nowhere\"",
       "stream.url=\"log:///nowhere/images\"",
       fmt::format("model.preset=\"{}\"", preset)};
+  sources.overrides.insert(sources.overrides.end(), more.begin(), more.end());
   service::LoadedConfig loaded = service::load_config(sources);
   SWAVD_CHECK(loaded.mistakes.empty());
   return loaded;
@@ -196,6 +205,94 @@ void BM_Step(benchmark::State& run, const std::string& preset) {
   run.counters["optimizer_ms"] = per_step(sum.optimizer);
 }
 
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
+      .count();
+}
+
+/// Random vectors of length one that want a gradient.
+at::Tensor directions(std::int64_t rows, std::int64_t dim, std::uint64_t key) {
+  at::Tensor vectors = at::empty({rows, dim});
+  auto* values = vectors.mutable_data_ptr<float>();
+  Random random(key);
+  for (std::int64_t i = 0; i < vectors.numel(); ++i) {
+    values[i] = static_cast<float>(random.normal());
+  }
+  return normalise_rows(vectors).requires_grad_(true);
+}
+
+/// From a step's embeddings to its loss, and back to both gradients, in
+/// seconds; of that, its codes alone.
+struct LossTime {
+  double all = 0;
+  double codes = 0;
+};
+
+LossTime time_loss(const service::Config& config) {
+  const TrainerOptions options = daemon::trainer_options(config);
+  const std::int64_t images = config.loader.batch_images;
+  std::int64_t crops = 0;
+  for (const service::CropConfig& group : config.loader.crops) {
+    crops += group.count;
+  }
+  const at::Tensor embeddings =
+      directions(crops * images, options.head.out, /*key=*/1);
+  const at::Tensor prototypes =
+      directions(options.head.prototypes.front(), options.head.out, /*key=*/2);
+  const SwavLossOptions how = loss_options(options.swav, /*steps=*/0);
+  LossTime time;
+  const auto begin = std::chrono::steady_clock::now();
+  const SetScores scores{at::linear(embeddings, prototypes), {}};
+  swav_loss({&scores, 1}, images, how).backward();
+  time.all = seconds_since(begin);
+  const at::Tensor detached = scores.batch.detach();
+  const auto codes = std::chrono::steady_clock::now();
+  for (std::int64_t crop = 0; crop < how.assign_crops; ++crop) {
+    benchmark::DoNotOptimize(
+        sinkhorn(detached.narrow(0, crop * images, images), how.sinkhorn));
+  }
+  time.codes = seconds_since(codes);
+  return time;
+}
+
+/// Prototypes, codes and loss of a whole step of seer-8gf in float32, beside
+/// forward and backward of a step of fewer images, which counts as many times
+/// as the batch is larger: a whole one does not fit into a small machine.
+void BM_LossShare(benchmark::State& run) {
+  constexpr double kMilliseconds = 1e3;
+  constexpr double kPercent = 100;
+  const service::Config whole = config_of("seer-8gf").config;
+  const service::Config part =
+      config_of(
+          "seer-8gf",
+          {"precision.compute=\"fp32\"",
+           fmt::format("loader.batch_images={}", run.range(0))})
+          .config;
+  auto trainer = daemon::make_trainer(part);
+  SWAVD_CHECK(trainer.ok());
+  const loader::Batch batch = noise_batch(part);
+  time_step(*trainer.value(), batch);  // allocates
+  time_loss(whole);
+  const double times = static_cast<double>(whole.loader.batch_images) /
+                       static_cast<double>(part.loader.batch_images);
+  std::vector<double> step;
+  std::vector<double> loss;
+  std::vector<double> codes;
+  for (auto _ : run) {
+    const auto report = trainer.value()->step(batch, 1.0);
+    SWAVD_CHECK(report.ok());
+    const StepPhases& phases = report.value().phases;
+    step.push_back((phases.forward + phases.backward) * times);
+    const LossTime time = time_loss(whole);
+    loss.push_back(time.all);
+    codes.push_back(time.codes);
+  }
+  run.counters["step_ms"] = median(step) * kMilliseconds;
+  run.counters["loss_ms"] = median(loss) * kMilliseconds;
+  run.counters["codes_ms"] = median(codes) * kMilliseconds;
+  run.counters["share_percent"] = median(loss) / median(step) * kPercent;
+}
+
 BENCHMARK_CAPTURE(BM_Memcpy, seer_16gf, "seer-16gf")
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime()
@@ -215,6 +312,11 @@ BENCHMARK(BM_StepBesideACommit)
     ->Unit(benchmark::kMillisecond)
     ->UseManualTime()
     ->Iterations(3);
+BENCHMARK(BM_LossShare)
+    ->Arg(2)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime()
+    ->Iterations(5);
 BENCHMARK_CAPTURE(BM_Step, tiny, "tiny")
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime()

@@ -79,6 +79,24 @@ TEST(Validate, GoodConfigurationExits0) {
   EXPECT_NE(finished.out.find("valid"), std::string::npos);
 }
 
+TEST(Validate, WhatIsDoubtfulIsToldWithItsLineAndExits0) {
+  SiteOptions options;
+  options.preset = "tiny";
+  options.more = "[swav]\nqueue_images = 65\n";
+  const Site site(options);
+  const Finished finished = validate(site.config());
+  EXPECT_EQ(finished.status, 0) << finished.err;
+  EXPECT_NE(
+      finished.err.find("warning: " + site.config() + ":"), std::string::npos)
+      << finished.err;
+  EXPECT_NE(finished.err.find("swav.queue_images: 65"), std::string::npos)
+      << finished.err;
+  EXPECT_NE(finished.err.find("64 are kept"), std::string::npos);
+  EXPECT_NE(
+      finished.err.find("128 images over 300 prototypes"), std::string::npos)
+      << finished.err;
+}
+
 TEST(Validate, MissingFileExits78AndIsNamed) {
   const Finished finished = validate("/nowhere/swavd.toml");
   EXPECT_EQ(finished.status, 78);

@@ -170,6 +170,9 @@ TEST(Layouts, HeadIsRenamedForVisslOnly) {
   EXPECT_EQ(
       rename_head("prototypes.weight", Layout::kVissl).value(),
       "0.prototypes0.weight");
+  EXPECT_EQ(
+      rename_head("prototypes.1.weight", Layout::kVissl).value(),
+      "0.prototypes1.weight");
   EXPECT_FALSE(rename_head("stem.conv.weight", Layout::kVissl).ok());
 }
 

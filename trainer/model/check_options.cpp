@@ -26,6 +26,10 @@ Status check_options(const TrainerOptions& options) {
   for (const std::int64_t width : head.hidden) {
     hidden_positive = hidden_positive && width > 0;
   }
+  bool prototypes_enough = !head.prototypes.empty();
+  for (const std::int64_t count : head.prototypes) {
+    prototypes_enough = prototypes_enough && count >= 2;
+  }
   const auto positive = [](double value) {
     return value > 0.0 && std::isfinite(value);
   };
@@ -36,12 +40,16 @@ Status check_options(const TrainerOptions& options) {
        "trunk.se_ratio must be 0.25"},
       {hidden_positive, "head.hidden must be positive widths"},
       {head.out > 0, "head.out must be positive"},
-      {head.prototypes >= 2, "head.prototypes must be at least 2"},
+      {prototypes_enough,
+       "head.prototypes must be one or more numbers of at least 2"},
       {positive(swav.temperature), "swav.temperature must be positive"},
       {positive(swav.epsilon), "swav.epsilon must be positive"},
       {swav.sinkhorn_iterations >= 1,
        "swav.sinkhorn_iterations must be at least 1"},
       {swav.assign_crops >= 1, "swav.assign_crops must be at least 1"},
+      {swav.hard_assignment_steps >= SwavOptions::kAlways,
+       "swav.hard_assignment_steps must be at least -1"},
+      {swav.queue_images >= 0, "swav.queue_images must be at least 0"},
       {larc.momentum >= 0.0 && larc.momentum < 1.0,
        "optimizer.momentum must be in [0, 1)"},
       {larc.weight_decay >= 0.0 && std::isfinite(larc.weight_decay),

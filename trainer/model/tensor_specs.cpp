@@ -77,6 +77,11 @@ std::vector<TensorSpec> trunk_specs(const TrunkDesign& design) {
   return specs;
 }
 
+std::string prototypes_name(std::size_t set, std::size_t sets) {
+  return sets == 1 ? "prototypes.weight"
+                   : fmt::format("prototypes.{}.weight", set);
+}
+
 std::size_t head_position(std::size_t layer, const HeadOptions& options) {
   return layer * (options.batch_norm ? 3 : 2);
 }
@@ -107,17 +112,21 @@ std::vector<TensorSpec> head_specs(
     }
   }
   add_linear(options.hidden.size(), options.out);
-  specs.push_back(
-      {kPrototypesName,
-       {options.prototypes, options.out},
-       Role::kParameter,
-       Init::kUniformFanIn,
-       options.out});
+  const std::size_t sets = options.prototypes.size();
+  for (std::size_t set = 0; set < sets; ++set) {
+    specs.push_back(
+        {prototypes_name(set, sets),
+         {options.prototypes[set], options.out},
+         Role::kParameter,
+         Init::kUniformFanIn,
+         options.out});
+  }
   return specs;
 }
 
 bool is_head_tensor(std::string_view name) {
-  return name.starts_with("projection_head.") || name == kPrototypesName;
+  return name.starts_with("projection_head.") ||
+         name.starts_with("prototypes.");
 }
 
 std::int64_t element_count(const TensorSpec& spec) {

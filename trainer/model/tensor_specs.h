@@ -26,8 +26,8 @@ enum class Role {
 };
 
 /// One tensor of the model by its name in the snapshot. Trunk names are those
-/// that the design gives, head names `projection_head.*` and
-/// `prototypes.weight`, so nothing is renamed on the way out or in.
+/// that the design gives, head names `projection_head.*` and `prototypes.*`, so
+/// nothing is renamed on the way out or in.
 struct TensorSpec {
   std::string name;
   std::vector<std::int64_t> shape;
@@ -36,7 +36,9 @@ struct TensorSpec {
   std::int64_t fan = 1;
 };
 
-inline constexpr const char* kPrototypesName = "prototypes.weight";
+/// Name of one of `sets` sets of prototypes: "prototypes.weight" when it is the
+/// only one, else "prototypes.<set>.weight".
+[[nodiscard]] std::string prototypes_name(std::size_t set, std::size_t sets);
 
 /// All tensors of a trunk, from stem to last stage.
 [[nodiscard]] std::vector<TensorSpec> trunk_specs(const TrunkDesign& design);

@@ -2,13 +2,7 @@
 
 #include <algorithm>
 
-// One copy of each function for every instruction set worth having; the
-// program picks at start.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define SWAVD_CLONES __attribute__((target_clones("avx512f", "fma", "default")))
-#else
-#define SWAVD_CLONES
-#endif
+#include "trainer/nn/clones.h"
 
 namespace swavd::trainer {
 

@@ -64,4 +64,15 @@ std::vector<at::Tensor> resolution_passes(const loader::Batch& batch) {
   return passes;
 }
 
+std::vector<at::Tensor> crop_passes(const loader::Batch& batch) {
+  std::vector<at::Tensor> passes;
+  for (const loader::CropGroup& group : batch.groups) {
+    const at::Tensor crops = group_tensor(group, batch.images);
+    for (std::int64_t crop = 0; crop < group.crops; ++crop) {
+      passes.push_back(crops.narrow(0, crop * batch.images, batch.images));
+    }
+  }
+  return passes;
+}
+
 }  // namespace swavd::trainer

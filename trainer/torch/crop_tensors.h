@@ -28,4 +28,7 @@ namespace swavd::trainer {
 [[nodiscard]] std::vector<at::Tensor> resolution_passes(
     const loader::Batch& batch);
 
+/// The same with one pass for each crop of the images: borrowed views.
+[[nodiscard]] std::vector<at::Tensor> crop_passes(const loader::Batch& batch);
+
 }  // namespace swavd::trainer

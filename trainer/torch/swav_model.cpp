@@ -22,13 +22,23 @@ std::vector<TensorSpec> model_specs(
   return specs;
 }
 
+std::vector<at::Tensor> prototype_sets(
+    const ParameterStore& store,
+    std::size_t sets) {
+  std::vector<at::Tensor> prototypes;
+  for (std::size_t set = 0; set < sets; ++set) {
+    prototypes.push_back(store.at(prototypes_name(set, sets)));
+  }
+  return prototypes;
+}
+
 }  // namespace
 
 SwavModel::SwavModel(const TrunkDesign& design, const HeadOptions& options)
     : store(model_specs(design, options)),
       trunk(store, design),
       head(store, options),
-      prototypes(store.at(kPrototypesName)) {}
+      prototypes(prototype_sets(store, options.prototypes.size())) {}
 
 SwavModel::Output SwavModel::forward(
     const std::vector<at::Tensor>& passes,
@@ -44,13 +54,18 @@ SwavModel::Output SwavModel::forward(
     projected = head.forward(at::cat(features), Mode::kTrain);
   }
   // Scores are divided by small temperatures, so they stay in float32.
-  const at::Tensor embeddings = normalise_rows(projected.to(at::kFloat));
-  return {embeddings, at::linear(embeddings, prototypes)};
+  Output output{normalise_rows(projected.to(at::kFloat)), {}};
+  for (const at::Tensor& set : prototypes) {
+    output.scores.push_back(at::linear(output.embeddings, set));
+  }
+  return output;
 }
 
 void SwavModel::normalise_prototypes() {
   const at::NoGradGuard no_grad;
-  prototypes.copy_(normalise_rows(prototypes));
+  for (const at::Tensor& set : prototypes) {
+    set.copy_(normalise_rows(set));
+  }
 }
 
 void SwavModel::count_batches(std::int64_t trunk_passes) {
@@ -65,7 +80,7 @@ void SwavModel::count_batches(std::int64_t trunk_passes) {
 StepRollback::StepRollback(const SwavModel& model)
     : live_(model.store.of_role(Role::kStatistic)) {
   const at::NoGradGuard no_grad;
-  live_.push_back(model.prototypes);
+  live_.insert(live_.end(), model.prototypes.begin(), model.prototypes.end());
   saved_.reserve(live_.size());
   for (const at::Tensor& tensor : live_) {
     saved_.push_back(tensor.detach().clone());

@@ -17,13 +17,14 @@ struct SwavModel {
   ParameterStore store;
   Trunk trunk;
   SwavHead head;
-  at::Tensor prototypes;  ///< [K, out]
+  std::vector<at::Tensor> prototypes;  ///< of each set, [K, out]
 
   SwavModel(const TrunkDesign& design, const HeadOptions& options);
 
   struct Output {
     at::Tensor embeddings;  ///< [crops * images, out], rows of length one
-    at::Tensor scores;      ///< [crops * images, K], float32
+    /// Of each set, [crops * images, K], float32.
+    std::vector<at::Tensor> scores;
   };
 
   /// Training-mode forward: the trunk once a pass, each with its own batch

@@ -16,12 +16,13 @@
 #include "trainer/model/hf_config.h"
 #include "trainer/model/timm_config.h"
 #include "trainer/optim/larc.h"
-#include "trainer/swav/swav_loss.h"
+#include "trainer/swav/embedding_queue.h"
 #include "trainer/torch/autocast.h"
 #include "trainer/torch/caching_allocator.h"
 #include "trainer/torch/crop_tensors.h"
 #include "trainer/torch/initial_tensors.h"
 #include "trainer/torch/snapshot_tensors.h"
+#include "trainer/torch/step_loss.h"
 #include "trainer/torch/swav_model.h"
 #include "trainer/torch/torch_errors.h"
 #include "trainer/trainer.h"
@@ -52,7 +53,8 @@ class LapTimer {
 
 std::vector<SnapshotTensor> snapshot_layout(
     const SwavModel& model,
-    const Larc& optimizer) {
+    const Larc& optimizer,
+    const EmbeddingQueue& queue) {
   std::vector<SnapshotTensor> model_file;
   std::vector<SnapshotTensor> head_file;
   std::vector<SnapshotTensor> state_file;
@@ -68,6 +70,10 @@ std::vector<SnapshotTensor> snapshot_layout(
           {kStateFile, "momentum." + name, optimizer.momenta()[parameter]});
       ++parameter;
     }
+  }
+  if (queue.length() > 0) {
+    state_file.push_back({kStateFile, "queue.embeddings", queue.embeddings()});
+    state_file.push_back({kStateFile, "queue.images", queue.pushed()});
   }
   std::vector<SnapshotTensor> all = std::move(model_file);
   all.insert(all.end(), head_file.begin(), head_file.end());
@@ -108,7 +114,11 @@ class TorchTrainer final : public Trainer {
         model_(design_, options.head),
         parameters_(model_.store.of_role(Role::kParameter)),
         optimizer_(parameters_, options.optimizer),
-        layout_(snapshot_layout(model_, optimizer_)),
+        queue_(
+            options.swav.assign_crops,
+            options.swav.queue_images,
+            options.head.out),
+        layout_(snapshot_layout(model_, optimizer_, queue_)),
         staging_(layout_),
         random_json_(fmt::format(
             R"({{"generator":"philox4x32-10","seed":{}}})",
@@ -152,7 +162,11 @@ class TorchTrainer final : public Trainer {
 
   std::uint64_t steps() const override { return steps_; }
 
-  std::int64_t prototypes() const override { return options_.head.prototypes; }
+  std::int64_t prototypes() const override {
+    return options_.head.prototypes.front();
+  }
+
+  double ln_k() const override { return untrained_loss(options_.head); }
 
  private:
   [[nodiscard]] at::Tensor pooled_features(const loader::Batch& batch) const;
@@ -171,6 +185,7 @@ class TorchTrainer final : public Trainer {
   SwavModel model_;
   std::vector<at::Tensor> parameters_;
   Larc optimizer_;
+  EmbeddingQueue queue_;
   std::vector<SnapshotTensor> layout_;
   Staging staging_;
   std::string random_json_;
@@ -209,6 +224,15 @@ Result<StepReport> TorchTrainer::step(
     double learning_rate) {
   SWAVD_RETURN_IF_ERROR(
       check_training_batch(batch, options_.swav.assign_crops));
+  if (const std::int64_t room = options_.swav.queue_images;
+      room > 0 && batch.images > room) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        fmt::format(
+            "a batch of {} images does not fit swav.queue_images ({})",
+            batch.images,
+            room)};
+  }
   if (!std::isfinite(learning_rate) || learning_rate < 0) {
     return Error{
         ErrorCode::kInvalidArgument,
@@ -230,17 +254,16 @@ StepReport TorchTrainer::train_on(
   LapTimer timer;
   StepRollback rollback(model_);
   model_.normalise_prototypes();
-  const std::vector<at::Tensor> passes = resolution_passes(batch);
+  const SwavOptions& swav = options_.swav;
+  const std::vector<at::Tensor> passes =
+      swav.pass_per_crop ? crop_passes(batch) : resolution_passes(batch);
   const SwavModel::Output output = model_.forward(passes, options_.precision);
   report.phases.forward = timer.lap();
 
-  const SwavOptions& swav = options_.swav;
   const at::Tensor loss = swav_loss(
-      output.scores,
+      loss_scores(model_, output, queue_),
       batch.images,
-      {swav.temperature,
-       swav.assign_crops,
-       {swav.epsilon, swav.sinkhorn_iterations}});
+      loss_options(swav, steps_));
   report.loss = loss.item<double>();
   report.phases.sinkhorn = timer.lap();
   if (!std::isfinite(report.loss)) {
@@ -257,9 +280,14 @@ StepReport TorchTrainer::train_on(
   }
 
   if (steps_ < swav.freeze_prototypes_steps) {
-    model_.prototypes.mutable_grad().reset();
+    for (const at::Tensor& set : model_.prototypes) {
+      set.mutable_grad().reset();
+    }
   }
   optimizer_.step(learning_rate);
+  if (steps_ >= swav.queue_start_steps) {
+    queue_.push(output.embeddings, batch.images);
+  }
   model_.count_batches(static_cast<std::int64_t>(passes.size()));
   rollback.keep();
   last_loss_ = report.loss;
@@ -275,7 +303,7 @@ StepReport TorchTrainer::train_on(
       embeddings.std(0, /*unbiased=*/false).mean().item<double>();
   report.embeddings = spread_rows(embeddings, kReportedEmbeddings);
   const at::Tensor best =
-      first_crop(output.scores).argmax(1).to(at::kInt).contiguous();
+      first_crop(output.scores.front()).argmax(1).to(at::kInt).contiguous();
   const auto* top = best.const_data_ptr<std::int32_t>();
   report.top_prototypes.assign(top, top + best.numel());
   report.phases.optimizer = timer.lap();
@@ -292,7 +320,7 @@ state::FrozenState TorchTrainer::freeze() {
   frozen.text_files.emplace_back(
       "preprocessor_config.json", hf_preprocessor_json(options_));
   frozen.health.loss = last_loss_;
-  frozen.health.ln_k = std::log(static_cast<double>(options_.head.prototypes));
+  frozen.health.ln_k = ln_k();
   frozen.random_json = random_json_;
   return frozen;
 }
@@ -342,7 +370,7 @@ Result<std::vector<std::int32_t>> TorchTrainer::assign(
     const at::NoGradGuard no_grad;
     const at::Tensor embeddings = normalise_rows(
         model_.head.forward(pooled_features(batch), Mode::kEval));
-    const at::Tensor best = at::linear(embeddings, model_.prototypes)
+    const at::Tensor best = at::linear(embeddings, model_.prototypes.front())
                                 .argmax(1)
                                 .to(at::kInt)
                                 .contiguous();

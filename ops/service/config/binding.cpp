@@ -135,6 +135,13 @@ template <typename T>
 Result<std::vector<T>>
 convert(const Shape& shape, const Value& value, As<std::vector<T>>) {
   const auto* list = std::get_if<Value::List>(&value.data);
+  if (list == nullptr && shape.may_be_single) {
+    auto single = convert(shape, value, As<T>{});
+    if (!single.ok()) {
+      return single.error();
+    }
+    return std::vector<T>{std::move(single).value()};
+  }
   const bool fits = list != nullptr &&
                     (shape.length == 0 || list->size() == shape.length) &&
                     (!list->empty() || shape.may_be_empty);

@@ -7,6 +7,7 @@
 #include "ingest/streams.h"
 #include "ops/service/config/secrets.h"
 #include "ops/service/config/trunk_keys.h"
+#include "ops/service/config/swav_checks.h"
 #include "ops/service/net/endpoint.h"
 
 namespace swavd::service {
@@ -193,6 +194,7 @@ std::vector<Contradiction> find_contradictions(const Config& config) {
   check_loader(config.loader, found);
   check_model(config.model, found);
   check_trunk_keys(config, found);
+  check_swav(config, found);
   check_schedule(config.schedule, found);
   check_ahead(config, found);
   check_lease(config.lease, found);

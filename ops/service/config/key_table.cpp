@@ -93,6 +93,11 @@ constexpr Shape maybe_empty(Shape shape) {
   return shape;
 }
 
+constexpr Shape maybe_single(Shape shape) {
+  shape.may_be_single = true;
+  return shape;
+}
+
 constexpr Shape form_only(Form form) {
   Shape shape;
   shape.form = form;
@@ -145,7 +150,7 @@ const Key kKeys[] = {
   {"loader.niceness", SWAVD_FIELD(loader.niceness), integer(0, 19), kRestart,
    "Scheduling priority of the decoding threads; higher yields more."},
   {"loader.crops", SWAVD_FIELD(loader.crops), form_only(Form::kCrops), kLineage,
-   "Groups of random crops: `{count, size, scale = [LEAST, MOST]}`, size in pixels, scale as shares of the image's area. The first group also gives the assignments."},
+   "Groups of random crops: `{count, size, scale = [LEAST, MOST]}`, size in pixels, scale as shares of the image's area. The first `swav.assign_crops` of them give the codes."},
   {"loader.flip_probability", SWAVD_FIELD(loader.flip_probability), real(0, 1), kLineage,
    "Of mirroring a crop left to right."},
   {"loader.jitter_probability", SWAVD_FIELD(loader.jitter_probability), real(0, 1), kLineage,
@@ -212,8 +217,8 @@ const Key kKeys[] = {
   {"model.head_batch_norm", SWAVD_FIELD(model.head_batch_norm), form_only(Form::kFlag), kLineage,
    "Batch normalisation behind the hidden layers of the head."},
 
-  {"swav.prototypes", SWAVD_FIELD(swav.prototypes), integer(2, 1 << 20), kLineage,
-   "K. A model that knows nothing has the loss ln K."},
+  {"swav.prototypes", SWAVD_FIELD(swav.prototypes), maybe_single(list(integer(2, 1 << 20), Form::kIntegers)), kLineage,
+   "K; a list of several makes as many sets of prototypes, and the loss their mean. Health, choices and gallery look at the first. A model that knows nothing has the loss ln K."},
   {"swav.temperature", SWAVD_FIELD(swav.temperature), real_above(0, 10), kLineage,
    "Divides the scores before the softmax."},
   {"swav.epsilon", SWAVD_FIELD(swav.epsilon), real_above(0, 10), kLineage,
@@ -222,6 +227,16 @@ const Key kKeys[] = {
    "Rounds of normalising rows and columns."},
   {"swav.freeze_prototypes_steps", SWAVD_FIELD(swav.freeze_prototypes_steps), integer(0, kNoLimit, "steps"), kLineage,
    "The prototypes keep their first values for so long."},
+  {"swav.assign_crops", SWAVD_FIELD(swav.assign_crops), integer(1, 64, "crops"), kLineage,
+   "The first so many crops of an image give codes, which all its other crops predict."},
+  {"swav.hard_assignment_steps", SWAVD_FIELD(swav.hard_assignment_steps), integer(-1, kNoLimit, "steps"), kLineage,
+   "For so many first steps the code of an image is its likeliest prototype alone; 0: never, -1: always."},
+  {"swav.queue_images", SWAVD_FIELD(swav.queue_images), integer(0, 1 << 24, "images"), kLineage,
+   "Embeddings of the last so many images help to balance the codes of a small batch, once so many are there: whole batches, the rest is cut off; 0: none."},
+  {"swav.queue_start_images", SWAVD_FIELD(swav.queue_start_images), integer(0, kNoLimit, "images"), kLineage,
+   "The queue begins to fill after so many images."},
+  {"swav.pass_per_crop", SWAVD_FIELD(swav.pass_per_crop), form_only(Form::kFlag), kLineage,
+   "The trunk sees each crop by itself, with batch statistics of its own, instead of all crops of one size together."},
 
   {"optimizer.momentum", SWAVD_FIELD(optimizer.momentum), real(0, 0.9999), kLineage,
    "Of stochastic gradient descent."},

@@ -45,9 +45,10 @@ struct Shape {
   // kReal and the items of kReals.
   double lowest = 0;
   double highest = 0;
-  bool above_lowest = false;  ///< `lowest` itself is out
-  std::size_t length = 0;     ///< of a list; 0: any but none
-  bool may_be_empty = false;  ///< a list
+  bool above_lowest = false;   ///< `lowest` itself is out
+  std::size_t length = 0;      ///< of a list; 0: any but none
+  bool may_be_empty = false;   ///< a list
+  bool may_be_single = false;  ///< a list of one may be written as its item
   // kText.
   std::span<const std::string_view> choices;
   Objection objection = nullptr;

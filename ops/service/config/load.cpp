@@ -28,6 +28,7 @@ LoadedConfig load_config(const ConfigSources& sources) {
   loaded.mistakes = std::move(resolved.mistakes);
   if (loaded.mistakes.empty()) {
     loaded.config = std::move(resolved.config);
+    loaded.warnings = std::move(resolved.warnings);
   }
   return loaded;
 }

@@ -15,6 +15,7 @@
 #include "ops/service/config/layers.h"
 #include "ops/service/config/lineage.h"
 #include "ops/service/config/presets.h"
+#include "ops/service/config/swav_checks.h"
 
 namespace swavd::service {
 namespace {
@@ -51,12 +52,11 @@ class Merge {
         return;
       }
     }
-    const Origin origin = place(contradiction.keys);
-    resolved_.mistakes.push_back(
-        {origin.source,
-         origin.line,
-         std::string(contradiction.keys.front()),
-         contradiction.message});
+    resolved_.mistakes.push_back(placed(contradiction));
+  }
+
+  void warn(const Contradiction& doubt) {
+    resolved_.warnings.push_back(placed(doubt));
   }
 
  private:
@@ -75,6 +75,15 @@ class Merge {
   void blame(const Entry& entry, std::string message) {
     resolved_.mistakes.push_back(
         {entry.source, entry.value.line, entry.key, std::move(message)});
+  }
+
+  [[nodiscard]] ConfigMistake placed(const Contradiction& found) const {
+    const Origin origin = place(found.keys);
+    return {
+        origin.source,
+        origin.line,
+        std::string(found.keys.front()),
+        found.message};
   }
 
   // Where the first of the keys stands that somebody set, before any that a
@@ -172,6 +181,9 @@ Resolved resolve(const ConfigSources& sources) {
   fill_derived(sources, resolved.config);
   for (const auto& contradiction : find_contradictions(resolved.config)) {
     merge.report(contradiction);
+  }
+  for (const auto& doubt : doubts_of_swav(resolved.config)) {
+    merge.warn(doubt);
   }
   std::stable_sort(
       resolved.mistakes.begin(),

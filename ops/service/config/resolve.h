@@ -22,6 +22,7 @@ struct Resolved {
   Config config;
   std::map<std::string, Origin, std::less<>> origins;  ///< keys not default
   std::vector<ConfigMistake> mistakes;
+  std::vector<ConfigMistake> warnings;
 };
 
 [[nodiscard]] Resolved resolve(const ConfigSources& sources);

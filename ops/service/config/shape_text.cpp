@@ -72,6 +72,9 @@ std::string describe(const Shape& shape) {
       return fmt::format(
           "a duration {}, such as \"10m\" or \"2s\"", integer_range(shape));
     case Form::kIntegers:
+      if (shape.may_be_single) {
+        return fmt::format("an integer {}, or a list", integer_range(shape));
+      }
       return list_of(shape, "integers " + integer_range(shape));
     case Form::kReals:
       return list_of(shape, "numbers " + real_range(shape));

@@ -44,6 +44,9 @@ Value written(const Shape& /*shape*/, bool flag) {
 
 template <typename T>
 Value written(const Shape& shape, const std::vector<T>& items) {
+  if (shape.may_be_single && items.size() == 1) {
+    return written(shape, items.front());
+  }
   Value::List list;
   for (const T& item : items) {
     list.push_back(written(shape, item));

@@ -203,7 +203,7 @@ TEST(Presets, OfSeerHaveItsHeadsCropsAndPrototypes) {
     EXPECT_THAT(config.model.head_hidden, ElementsAre(hidden, hidden));
     EXPECT_EQ(config.model.head_batch_norm, small) << preset;
     EXPECT_EQ(config.model.head_out, 256) << preset;
-    EXPECT_EQ(config.swav.prototypes, 16000) << preset;
+    EXPECT_THAT(config.swav.prototypes, ElementsAre(16000)) << preset;
     EXPECT_EQ(config.swav.sinkhorn_iterations, 10) << preset;
     const bool largest = preset == "seer-10b";
     EXPECT_EQ(config.swav.epsilon, largest ? .03 : .05) << preset;
@@ -242,7 +242,7 @@ TEST(Presets, OfSwavAreItsScripts) {
     EXPECT_THAT(config.model.head_hidden, ElementsAre(script.hidden)) << preset;
     EXPECT_EQ(config.model.head_out, 128) << preset;
     EXPECT_TRUE(config.model.head_batch_norm) << preset;
-    EXPECT_EQ(config.swav.prototypes, 3000) << preset;
+    EXPECT_THAT(config.swav.prototypes, ElementsAre(3000)) << preset;
     EXPECT_EQ(config.swav.epsilon, .05) << preset;
     EXPECT_EQ(config.swav.sinkhorn_iterations, 3) << preset;
     ASSERT_EQ(config.loader.crops.size(), 2U) << preset;
@@ -265,7 +265,7 @@ TEST(Presets, CifarResnet18IsThePublicBenchmarksModel) {
   EXPECT_THAT(config.model.stage_depths, ElementsAre(2, 2, 2, 2));
   EXPECT_THAT(config.model.head_hidden, ElementsAre(512));
   EXPECT_EQ(config.model.head_out, 128);
-  EXPECT_EQ(config.swav.prototypes, 512);
+  EXPECT_THAT(config.swav.prototypes, ElementsAre(512));
   ASSERT_EQ(config.loader.crops.size(), 1U);
   expect_crop(config.loader.crops[0], {2, 32, .14, 1}, "cifar-resnet18");
   EXPECT_EQ(config.loader.blur_probability, 0);

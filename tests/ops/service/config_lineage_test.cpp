@@ -103,6 +103,34 @@ TEST(Lineage, FromBeforeTrunksCouldBeChosenIsThatOfARegNetY) {
   EXPECT_EQ(read.value().model.trunk, "regnet_y");
 }
 
+TEST(Lineage, ASnapshotFromBeforeSeveralSetsOfPrototypesStillFits) {
+  std::string older = load({}).lineage_toml;
+  EXPECT_THAT(older, HasSubstr("prototypes = 300\n"));
+  for (const char* line :
+       {"assign_crops = 2\n",
+        "hard_assignment_steps = 0\n",
+        "queue_images = 0\n",
+        "queue_start_images = 0\n",
+        "pass_per_crop = false\n"}) {
+    ASSERT_NE(older.find(line), std::string::npos) << line;
+    older.erase(older.find(line), std::string(line).size());
+  }
+  EXPECT_THAT(lineage_differences(older, load({}).lineage_toml), IsEmpty());
+  const auto read = parse_lineage(older);
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  EXPECT_EQ(read.value().lineage_toml, load({}).lineage_toml);
+}
+
+TEST(Lineage, SeveralSetsOfPrototypesReadBack) {
+  const Config written = load({"swav.prototypes=[300, 400]"});
+  EXPECT_THAT(written.lineage_toml, HasSubstr("prototypes = [300, 400]\n"));
+  const auto read = parse_lineage(written.lineage_toml);
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  EXPECT_THAT(read.value().swav.prototypes, ElementsAre(300, 400));
+  EXPECT_EQ(
+      load({"swav.prototypes=[300]"}).lineage_toml, load({}).lineage_toml);
+}
+
 TEST(Lineage, AKeyOfANewerVersionIsADifferenceAndCannotBeRead) {
   const std::string newer = load({}).lineage_toml + "novelty = 1\n";
   EXPECT_THAT(

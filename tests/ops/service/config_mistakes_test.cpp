@@ -205,6 +205,21 @@ INSTANTIATE_TEST_SUITE_P(
             "model.head_hidden",
             "integers from 1"},
         OneMistake{
+            "[swav]\nprototypes = [300, 1]",
+            2,
+            "swav.prototypes",
+            "an integer from 2 to 1048576, or a list"},
+        OneMistake{
+            "[swav]\nprototypes = []",
+            2,
+            "swav.prototypes",
+            "or a list"},
+        OneMistake{
+            "[swav]\nhard_assignment_steps = -2",
+            2,
+            "swav.hard_assignment_steps",
+            "at least -1"},
+        OneMistake{
             "[object_store]\nurl = \"gs://b\"",
             2,
             "object_store.url",
@@ -301,6 +316,20 @@ INSTANTIATE_TEST_SUITE_P(
             3,
             "model.init_from",
             "no weights"},
+            "[swav]\nassign_crops = 7",
+            2,
+            "swav.assign_crops",
+            "more than the 6 crops of an image"},
+        OneMistake{
+            "[swav]\nqueue_images = 63",
+            2,
+            "swav.queue_images",
+            "write 64 or more, or 0 for none"},
+        OneMistake{
+            "[swav]\nqueue_start_images = 1000",
+            2,
+            "swav.queue_start_images",
+            "set swav.queue_images too"},
         OneMistake{"[snapshot]\nevery = \"0s\"", 2, "snapshot.every", "both"},
         OneMistake{
             "[model]\ntrunk = \"resnet\"\nw0 = 640",

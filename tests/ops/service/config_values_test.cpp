@@ -58,7 +58,7 @@ TEST(ConfigValues, APresetFromAnySourceLiesBelowAllOfThem) {
       {}};
   const Config config = load(sources);
   EXPECT_EQ(config.model.preset, "seer-256gf");
-  EXPECT_EQ(config.swav.prototypes, 77);
+  EXPECT_EQ(config.swav.prototypes, std::vector<std::int64_t>{77});
   EXPECT_EQ(config.model.group_width, 373);
   EXPECT_EQ(config.swav.sinkhorn_iterations, 10);
 }

@@ -28,12 +28,19 @@ TEST(CheckOptions, NamesTheOptionThatIsOutOfRange) {
              o.head.hidden = {512, 0};
            }},
           {"head.out", [](auto& o) { o.head.out = 0; }},
-          {"head.prototypes", [](auto& o) { o.head.prototypes = 1; }},
+          {"head.prototypes", [](auto& o) { o.head.prototypes = {}; }},
+          {"head.prototypes",
+           [](auto& o) {
+             o.head.prototypes = {300, 1};
+           }},
           {"swav.temperature", [](auto& o) { o.swav.temperature = 0; }},
           {"swav.epsilon", [nan](auto& o) { o.swav.epsilon = nan; }},
           {"swav.sinkhorn_iterations",
            [](auto& o) { o.swav.sinkhorn_iterations = 0; }},
           {"swav.assign_crops", [](auto& o) { o.swav.assign_crops = 0; }},
+          {"swav.hard_assignment_steps",
+           [](auto& o) { o.swav.hard_assignment_steps = -2; }},
+          {"swav.queue_images", [](auto& o) { o.swav.queue_images = -1; }},
           {"optimizer.momentum", [](auto& o) { o.optimizer.momentum = 1; }},
           {"optimizer.weight_decay",
            [](auto& o) { o.optimizer.weight_decay = -1e-5; }},

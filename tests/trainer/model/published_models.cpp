@@ -79,7 +79,7 @@ HeadOptions head(
   options.hidden = std::move(hidden);
   options.out = out;
   options.batch_norm = batch_norm;
-  options.prototypes = prototypes;
+  options.prototypes = {prototypes};
   return options;
 }
 

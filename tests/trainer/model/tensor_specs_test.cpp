@@ -137,7 +137,7 @@ TEST(TensorSpecs, HeadPositionsLeaveRoomForTheLayersBetween) {
     HeadOptions options;
     options.hidden = {4, 5};
     options.out = 6;
-    options.prototypes = 7;
+    options.prototypes = {7};
     options.batch_norm = batch_norm;
     std::vector<std::string> result;
     for (const TensorSpec& spec : head_specs(3, options)) {
@@ -164,6 +164,30 @@ TEST(TensorSpecs, HeadPositionsLeaveRoomForTheLayersBetween) {
           "projection_head.2.weight",
           "projection_head.4.weight",
           "prototypes.weight"}));
+}
+
+TEST(TensorSpecs, SeveralSetsOfPrototypesAreNumberedAndOneIsNot) {
+  HeadOptions options;
+  options.out = 6;
+  const auto prototypes = [&] {
+    std::vector<TensorSpec> found;
+    for (const TensorSpec& spec : head_specs(3, options)) {
+      EXPECT_TRUE(is_head_tensor(spec.name)) << spec.name;
+      if (!spec.name.starts_with("projection_head.")) {
+        found.push_back(spec);
+      }
+    }
+    return found;
+  };
+  options.prototypes = {7};
+  ASSERT_EQ(prototypes().size(), 1U);
+  EXPECT_EQ(prototypes()[0].name, "prototypes.weight");
+  options.prototypes = {7, 9};
+  ASSERT_EQ(prototypes().size(), 2U);
+  EXPECT_EQ(prototypes()[0].name, "prototypes.0.weight");
+  EXPECT_EQ(prototypes()[0].shape, (std::vector<std::int64_t>{7, 6}));
+  EXPECT_EQ(prototypes()[1].name, "prototypes.1.weight");
+  EXPECT_EQ(prototypes()[1].shape, (std::vector<std::int64_t>{9, 6}));
 }
 
 TEST(TensorSpecs, ModelsHaveThePublishedParameterCounts) {

@@ -1,11 +1,17 @@
 #include "trainer/swav/sinkhorn.h"
 
+#include <utility>
 #include <vector>
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/mm.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
+
+#include "ops/base/philox.h"
 
 namespace swavd::trainer {
 namespace {
@@ -126,6 +132,72 @@ TEST(Sinkhorn, SurvivesARowThatUnderflowedToNothing) {
   const at::Tensor scores = table({1, .9, -3, -3}, 2).to(at::kFloat);
   const at::Tensor codes = sinkhorn(scores, {.01, 3});
   EXPECT_TRUE(codes.isfinite().all().item<bool>());
+}
+
+/// Cosines as a step has them: unit vectors of 32 dimensions.
+at::Tensor random_scores(std::int64_t samples, std::int64_t prototypes) {
+  constexpr std::int64_t kDim = 32;
+  Random random(stream_key(7, "scores"));
+  at::Tensor vectors = at::empty({samples + prototypes, kDim}, at::kDouble);
+  auto* values = vectors.mutable_data_ptr<double>();
+  for (std::int64_t i = 0; i < vectors.numel(); ++i) {
+    values[i] = random.normal();
+  }
+  vectors.div_(vectors.square().sum(1, /*keepdim=*/true).sqrt());
+  return at::mm(
+             vectors.narrow(0, 0, samples),
+             vectors.narrow(0, samples, prototypes).t())
+      .to(at::kFloat);
+}
+
+TEST(Sinkhorn, InOnePassAnIterationEqualsTheFormulaInDouble) {
+  // One row; a few pieces of several rows; rows in one piece; many pieces.
+  const std::pair<std::int64_t, std::int64_t> shapes[] = {
+      {1, 5}, {24, 16000}, {64, 300}, {2000, 77}, {37, 4097}};
+  for (const auto& [samples, prototypes] : shapes) {
+    const at::Tensor scores = random_scores(samples, prototypes);
+    for (const SinkhornOptions& options :
+         {SinkhornOptions{.05, 3}, {.05, 10}, {.03, 10}, {.02, 1}}) {
+      SCOPED_TRACE(
+          testing::Message() << samples << " x " << prototypes << ", epsilon "
+                             << options.epsilon << ", " << options.iterations);
+      expect_near(
+          sinkhorn(scores, options),
+          sinkhorn(scores.to(at::kDouble), options),
+          1e-5);
+    }
+  }
+}
+
+TEST(Sinkhorn, RescuesAPrototypeAsTheFormulaInDoubleDoes) {
+  // exp((-8 - 1) / .01) is zero in both types.
+  const at::Tensor scores = table({1, .9, -8, .8, 1, -8, .5, .6, -8}, 3);
+  const SinkhornOptions options{.01, 4};
+  expect_near(
+      sinkhorn(scores.to(at::kFloat), options),
+      sinkhorn(scores, options),
+      1e-5);
+}
+
+TEST(Sinkhorn, DoesNotDependOnTheNumberOfThreads) {
+  const at::Tensor scores = random_scores(48, 16000);
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);
+  const at::Tensor one = sinkhorn(scores, {.05, 10});
+  at::set_num_threads(3);
+  const at::Tensor three = sinkhorn(scores, {.05, 10});
+  at::set_num_threads(threads);
+  EXPECT_TRUE(one.equal(three));
+}
+
+TEST(Sinkhorn, ScoresOfAnySpreadGiveFiniteCodes) {
+  const at::Tensor scores = random_scores(16, 40) * 100;
+  for (const double epsilon : {1e-3, .05, 10.}) {
+    const at::Tensor codes = sinkhorn(scores, {epsilon, 10});
+    EXPECT_TRUE(codes.isfinite().all().item<bool>()) << epsilon;
+    EXPECT_GE(codes.min().item<float>(), 0.0F);
+    EXPECT_LE(codes.max().item<float>(), 1.0F + 1e-5F);
+  }
 }
 
 TEST(Sinkhorn, ComputesNoGradient) {

@@ -33,6 +33,17 @@ TEST(CropTensors, NeighbouringGroupsOfOneSizeShareAPass) {
       group_tensor(batch.groups[1], batch.images)));
 }
 
+TEST(CropTensors, APassForEachCropBorrowsTheSameMemory) {
+  const loader::Batch batch = small_batch(0);
+  const std::vector<at::Tensor> passes = crop_passes(batch);
+  ASSERT_EQ(passes.size(), 4U);
+  EXPECT_EQ(passes[0].const_data_ptr(), batch.groups[0].data.get());
+  EXPECT_TRUE(passes[1].equal(
+      group_tensor(batch.groups[0], batch.images).narrow(0, 6, 6)));
+  EXPECT_EQ(passes[3].sizes().vec(), (std::vector<std::int64_t>{6, 3, 16, 16}));
+  EXPECT_TRUE(passes[3].is_contiguous(at::MemoryFormat::ChannelsLast));
+}
+
 TEST(CropTensors, ABatchThatCannotBeTrainedOnIsRefused) {
   const auto refusal = [](auto break_it) {
     loader::Batch batch = small_batch(0);

@@ -50,7 +50,7 @@ TrainerOptions small_options() {
   TrainerOptions options;
   options.seed = 1;
   options.trunk = RegNetOptions{4, 8, 8.0, 2.0, 8, 0.25, 32};
-  options.head = {{16, 16}, 8, true, 12};
+  options.head = {{16, 16}, 8, true, {12}};
   options.swav = {0.1, 0.05, 3, 2, 1};
   options.optimizer = {0.9, 1e-3, 0.01};
   options.threads = 1;

@@ -220,7 +220,7 @@ TEST(TorchTrainer, ASnapshotOfAnotherModelIsRefusedByName) {
   const std::unique_ptr<Trainer> trainer = make_small(small_options());
   MemorySnapshot snapshot(trainer->freeze());
   TrainerOptions other = small_options();
-  other.head.prototypes = 13;
+  other.head.prototypes = {13};
   const Status status = make_small(other)->restore(snapshot);
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.error().code, ErrorCode::kInvalidArgument);
