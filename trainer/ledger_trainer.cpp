@@ -114,9 +114,12 @@ class LedgerTrainer final : public Trainer {
     return ok_status();
   }
 
-  Status restore_model(state::SnapshotReader& snapshot) override {
+  Status restore_model(state::SnapshotReader& snapshot, Weights /*weights*/)
+      override {
     return restore(snapshot);
   }
+
+  void stop_averaging() override {}
 
   Result<Features> embed(const loader::Batch& /*batch*/) override {
     return Error{

@@ -32,9 +32,13 @@ void end_progress() {
   }
 }
 
+daemon::ModelUse use_of(const ModelArguments& arguments) {
+  return arguments.weights == "raw" ? daemon::ModelUse::kEvaluateRaw
+                                    : daemon::ModelUse::kEvaluate;
+}
+
 Status eval_views(const ModelArguments& arguments) {
-  auto model =
-      daemon::load_model(arguments.snapshot, daemon::ModelUse::kEvaluate);
+  auto model = daemon::load_model(arguments.snapshot, use_of(arguments));
   if (!model.ok()) {
     return model.error();
   }
@@ -71,8 +75,7 @@ Status eval_views(const ModelArguments& arguments) {
 }
 
 Status eval_knn(const ModelArguments& arguments) {
-  auto model =
-      daemon::load_model(arguments.snapshot, daemon::ModelUse::kEvaluate);
+  auto model = daemon::load_model(arguments.snapshot, use_of(arguments));
   if (!model.ok()) {
     return model.error();
   }
@@ -107,8 +110,7 @@ Status eval_knn(const ModelArguments& arguments) {
 }
 
 Status embed(const ModelArguments& arguments) {
-  auto model =
-      daemon::load_model(arguments.snapshot, daemon::ModelUse::kEvaluate);
+  auto model = daemon::load_model(arguments.snapshot, use_of(arguments));
   if (!model.ok()) {
     return model.error();
   }
@@ -161,6 +163,17 @@ void add_snapshot_option(CLI::App& command, ModelArguments& arguments) {
       ->required();
 }
 
+void add_weights_option(CLI::App& command, ModelArguments& arguments) {
+  command
+      .add_option(
+          "--weights",
+          arguments.weights,
+          "Which of the snapshot: those it publishes, or the raw ones that "
+          "training goes on with (where model.ema is on)")
+      ->check(CLI::IsMember({"published", "raw"}))
+      ->capture_default_str();
+}
+
 void add_eval(CLI::App& app, ModelArguments& arguments, Body& body) {
   auto* eval = app.add_subcommand("eval", "How good is a snapshot?");
   eval->require_subcommand(1);
@@ -170,6 +183,7 @@ void add_eval(CLI::App& app, ModelArguments& arguments, Body& body) {
       "Without labels: how often is the nearest neighbour of a random view "
       "the other view of the same image?");
   add_snapshot_option(*views, arguments);
+  add_weights_option(*views, arguments);
   views->add_option("--images", arguments.images, "A folder or a tar file")
       ->required();
   views->add_option("--limit", arguments.limit, "Images at most; 0: all");
@@ -188,6 +202,7 @@ void add_eval(CLI::App& app, ModelArguments& arguments, Body& body) {
       "With labels (the first folder of a file's path): weighted nearest "
       "neighbours");
   add_snapshot_option(*knn, arguments);
+  add_weights_option(*knn, arguments);
   daemon::KnnQuery& query = arguments.knn;
   knn->add_option("--train", query.train, "A folder or a tar file")->required();
   knn->add_option("--test", query.test, "A folder or a tar file");
@@ -211,6 +226,7 @@ void add_model_commands(CLI::App& app, ModelArguments& arguments, Body& body) {
   auto* embed_command = app.add_subcommand(
       "embed", "Features of images, for search or clustering");
   add_snapshot_option(*embed_command, arguments);
+  add_weights_option(*embed_command, arguments);
   embed_command
       ->add_option("--images", arguments.images, "A folder or a tar file")
       ->required();

@@ -19,6 +19,7 @@ struct ModelArguments {
   std::string images;
   std::string out;
   std::string crops;
+  std::string weights = "published";
   std::uint64_t limit = 1000;
   std::int32_t rounds = 1;
   bool json = false;

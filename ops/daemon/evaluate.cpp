@@ -252,6 +252,25 @@ Result<BankAndQueries> bank_and_queries(
       std::move(bank_images).value(), std::move(query_images).value()};
 }
 
+Status restore_for(
+    ModelUse use,
+    state::SnapshotReader& reader,
+    trainer::Trainer& trainer) {
+  if (use == ModelUse::kTrain) {
+    return trainer.restore(reader);
+  }
+  if (use == ModelUse::kEvaluate) {
+    return trainer.restore_model(reader, trainer::Weights::kPublished);
+  }
+  const Status raw = trainer.restore_model(reader, trainer::Weights::kRaw);
+  if (!raw.ok() && raw.error().code == ErrorCode::kNotFound) {
+    return raw.error().with_context(
+        "raw weights are in state.safetensors, which `swavctl snapshots pull "
+        "--with-state` copies too");
+  }
+  return raw;
+}
+
 }  // namespace
 
 Result<LoadedModel> load_model(std::string_view ref, ModelUse use) {
@@ -272,9 +291,7 @@ Result<LoadedModel> load_model(std::string_view ref, ModelUse use) {
     return trainer.error();
   }
   model.trainer = std::move(trainer).value();
-  SWAVD_RETURN_IF_ERROR(
-      use == ModelUse::kTrain ? model.trainer->restore(reader)
-                              : model.trainer->restore_model(reader));
+  SWAVD_RETURN_IF_ERROR(restore_for(use, reader, *model.trainer));
   return model;
 }
 
