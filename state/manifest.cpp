@@ -84,6 +84,10 @@ class Fields {
     return json != nullptr && json->get<bool>();
   }
 
+  [[nodiscard]] bool has(const char* name) const {
+    return object_.contains(name);
+  }
+
   /// The section's text; nothing in it is looked at.
   std::string raw(const char* name, bool (Json::*is)() const noexcept) {
     const Json* json = get(name, is);
@@ -179,6 +183,9 @@ Manifest plain_fields(Fields& fields) {
   manifest.config_toml = fields.text("config");
   manifest.config_sha256 = fields.text("config_sha256");
   manifest.ledger_json = fields.raw("ledger", &Json::is_object);
+  if (fields.has("branch")) {
+    manifest.branch_json = fields.raw("branch", &Json::is_object);
+  }
   return manifest;
 }
 
@@ -199,7 +206,7 @@ std::string compute_state_sha256(const Manifest& manifest) {
 }
 
 std::string to_json(const Manifest& manifest) {
-  const Json json{
+  Json json{
       {"format", kFormat},
       {"run", manifest.run},
       {"generation", manifest.generation},
@@ -216,8 +223,11 @@ std::string to_json(const Manifest& manifest) {
       {"config", manifest.config_toml},
       {"config_sha256", manifest.config_sha256},
       {"health", health_json(manifest.health)},
-      {"ledger", section(manifest.ledger_json)},
-      {"files", files_json(manifest.files)}};
+      {"ledger", section(manifest.ledger_json)}};
+  if (!manifest.branch_json.empty()) {
+    json["branch"] = section(manifest.branch_json);
+  }
+  json["files"] = files_json(manifest.files);
   return json.dump();
 }
 

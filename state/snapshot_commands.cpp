@@ -84,6 +84,9 @@ std::string show_text(const SnapshotReader& snapshot, bool pinned) {
       manifest.config_sha256,
       manifest.positions_json,
       pinned ? "yes" : "no");
+  if (!manifest.branch_json.empty()) {
+    text += fmt::format("branch      {}\n", manifest.branch_json);
+  }
   for (const FileEntry& file : manifest.files) {
     text += fmt::format(
         "file        {} {:>9}  {}\n",

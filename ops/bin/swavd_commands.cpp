@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "ops/bin/anneal_command.h"
 #include "ops/daemon/model_files.h"
 
 namespace swavd::bin {
@@ -261,6 +262,8 @@ void add_model_commands(CLI::App& app, ModelArguments& arguments, Body& body) {
       ->required();
   replay_command->callback(
       [&] { body = [&arguments] { return replay(arguments); }; });
+
+  add_anneal_command(app, arguments.config, body);
 }
 
 }  // namespace swavd::bin

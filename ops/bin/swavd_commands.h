@@ -26,7 +26,7 @@ struct ModelArguments {
   daemon::KnnQuery knn;
 };
 
-/// Adds `eval views`, `eval knn`, `embed`, `init` and `replay-step`.
+/// Adds `eval views`, `eval knn`, `embed`, `init`, `replay-step` and `anneal`.
 void add_model_commands(CLI::App& app, ModelArguments& arguments, Body& body);
 
 }  // namespace swavd::bin
