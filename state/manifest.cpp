@@ -205,6 +205,7 @@ Manifest plain_fields(Fields& fields) {
   manifest.config_sha256 = fields.text("config_sha256");
   manifest.ledger_json = fields.raw("ledger", &Json::is_object);
   manifest.origin_json = fields.optional_raw("origin", &Json::is_object);
+  manifest.branch_json = fields.optional_raw("branch", &Json::is_object);
   return manifest;
 }
 
@@ -245,6 +246,9 @@ std::string to_json(const Manifest& manifest) {
       {"ledger", section(manifest.ledger_json)}};
   if (!manifest.origin_json.empty()) {
     json["origin"] = section(manifest.origin_json);
+  }
+  if (!manifest.branch_json.empty()) {
+    json["branch"] = section(manifest.branch_json);
   }
   json["files"] = files_json(manifest.files);
   return json.dump();

@@ -27,6 +27,8 @@ struct Manifest {
   std::uint64_t step = 0;
   std::uint64_t images = 0;  ///< trained along the lineage
   std::string parent;        ///< id of the snapshot before; empty for the first
+  /// For a snapshot beside a run's line, how it left it; empty: on the line.
+  std::string branch_json;
   std::int64_t created_ms = 0;     ///< Unix ms
   std::string stream_json = "{}";  ///< {"id":…,"order":{"mode":…,"turn":…}}
   std::string positions_json = "[]";

@@ -88,6 +88,9 @@ std::string show_text(const SnapshotReader& snapshot, bool pinned) {
   if (!manifest.origin_json.empty()) {
     text += fmt::format("origin      {}\n", manifest.origin_json);
   }
+  if (!manifest.branch_json.empty()) {
+    text += fmt::format("branch      {}\n", manifest.branch_json);
+  }
   for (const FileEntry& file : manifest.files) {
     text += fmt::format(
         "file        {} {:>9}  {}\n",

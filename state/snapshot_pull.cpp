@@ -36,6 +36,11 @@ pull(SnapshotReader& reader, const std::string& folder, PullFiles files) {
   return writer.value().finish(reader.manifest_text());
 }
 
+Status check_target_folder(const std::string& folder) {
+  const auto writer = FolderWriter::begin(folder);
+  return writer.ok() ? ok_status() : Status(writer.error());
+}
+
 Result<std::string> write_snapshot_folder(
     Manifest manifest,
     const FrozenState& state,

@@ -70,8 +70,12 @@ enum class PullFiles {
 [[nodiscard]] Status
 pull(SnapshotReader& reader, const std::string& folder, PullFiles files);
 
+/// Whether a snapshot can be written into `folder`; to be asked before hours of
+/// work. Changes nothing but to make the folders above it. Errors: as `pull`.
+[[nodiscard]] Status check_target_folder(const std::string& folder);
+
 /// Writes a snapshot given as loose state into `folder` without a store:
-/// `swavd init` and `swavd replay-step`. Gives the id.
+/// `swavd init`, `swavd replay-step` and `swavd anneal`. Gives the id.
 [[nodiscard]] Result<std::string> write_snapshot_folder(
     Manifest manifest,
     const FrozenState& state,

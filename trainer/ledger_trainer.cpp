@@ -114,7 +114,8 @@ class LedgerTrainer final : public Trainer {
     return ok_status();
   }
 
-  Status restore_model(state::SnapshotReader& snapshot) override {
+  Status restore_model(state::SnapshotReader& snapshot, Weights /*weights*/)
+      override {
     return restore(snapshot);
   }
 
@@ -122,6 +123,8 @@ class LedgerTrainer final : public Trainer {
     return Error{
         ErrorCode::kInvalidArgument, "the ledger trainer has no weights"};
   }
+
+  void stop_averaging() override {}
 
   Result<Features> embed(const loader::Batch& /*batch*/) override {
     return Error{

@@ -88,6 +88,9 @@ struct TrainerOptions {
   HeadOptions head;
   SwavOptions swav;
   LarcOptions optimizer;
+  /// Decay per step of the moving average of the weights that is published;
+  /// 0: there is none, the weights themselves are published.
+  double ema = 0;
   Precision precision = Precision::kFloat32;  ///< bf16: autocast
   std::int32_t threads = 0;                   ///< of the step; 0: all cores
   // Written into preprocessor_config.json; nothing is computed with them.

@@ -49,6 +49,10 @@ struct Features {
   std::vector<float> values;
 };
 
+/// Which weights of a snapshot: those it publishes, or those that training goes
+/// on with. The same ones unless a moving average is published.
+enum class Weights { kPublished, kRaw };
+
 /// Turns batches into updates. Not thread-safe: one thread drives a trainer
 /// for its whole life.
 class Trainer {
@@ -78,22 +82,31 @@ class Trainer {
   /// kCorruption.
   [[nodiscard]] virtual Status restore(state::SnapshotReader& snapshot) = 0;
 
-  /// Takes the published trunk only, for `embed`: a pulled snapshot without
-  /// `state.safetensors` is enough. Training must not go on from it.
-  /// Errors: as `restore`.
+  /// Takes the trunk only, for `embed`. The published one is in every pulled
+  /// snapshot; the raw one, where it is another, in `state.safetensors`.
+  /// Training must not go on from it.
+  /// Errors: as `restore`; kNotFound, pulled without the state.
   [[nodiscard]] virtual Status restore_model(
-      state::SnapshotReader& snapshot) = 0;
+      state::SnapshotReader& snapshot,
+      Weights weights) = 0;
 
-  /// Takes somebody's weights before the first step; tensors they have no
-  /// value for stay as they are. Errors: kIo, kCorruption (the trainer is then
-  /// of no use); kInvalidArgument, a trainer without weights.
+  /// Takes somebody's weights before the first step, for the average too;
+  /// tensors they have no value for stay as they are. Errors: kIo, kCorruption
+  /// (the trainer is then of no use); kInvalidArgument, a trainer without
+  /// weights.
   [[nodiscard]] virtual Status begin_with(const InitialWeights& weights) = 0;
 
-  /// Features of the batch's first crop group, in evaluation mode.
+  /// From now on the weights themselves are published, and no average of them:
+  /// for a branch whose falling rate does the averaging.
+  virtual void stop_averaging() = 0;
+
+  /// Features of the batch's first crop group, in evaluation mode, by the
+  /// published weights.
   [[nodiscard]] virtual Result<Features> embed(const loader::Batch& batch) = 0;
 
   /// Which prototype of the first set each image of the batch's first crop
-  /// group scores highest on, in evaluation mode: [rows]. Needs all of a
+  /// group scores highest on, in evaluation mode, by the published weights:
+  /// [rows]. Needs all of a
   /// snapshot restored.
   [[nodiscard]] virtual Result<std::vector<std::int32_t>> assign(
       const loader::Batch& batch) = 0;

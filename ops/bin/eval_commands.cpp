@@ -18,6 +18,7 @@ using trainer::ProtocolKind;
 
 struct ViewsArguments {
   std::string snapshot;
+  std::string weights = "published";
   std::string images;
   std::uint64_t limit = 1000;
   std::int32_t rounds = 1;
@@ -26,6 +27,7 @@ struct ViewsArguments {
 
 struct KnnArguments {
   std::string snapshot;
+  std::string weights = "published";
   daemon::KnnQuery query;
   ReportStyle style;
 };
@@ -44,7 +46,7 @@ struct ClassifierArguments {
 
 Status eval_views(const ViewsArguments& arguments) {
   auto model =
-      daemon::load_model(arguments.snapshot, daemon::ModelUse::kEvaluate);
+      daemon::load_model(arguments.snapshot, use_of(arguments.weights));
   if (!model.ok()) {
     return model.error();
   }
@@ -84,7 +86,7 @@ Status eval_views(const ViewsArguments& arguments) {
 
 Status eval_knn(const KnnArguments& arguments) {
   auto model =
-      daemon::load_model(arguments.snapshot, daemon::ModelUse::kEvaluate);
+      daemon::load_model(arguments.snapshot, use_of(arguments.weights));
   if (!model.ok()) {
     return model.error();
   }
@@ -169,6 +171,7 @@ void add_views(CLI::App& eval, Body& body) {
       "Without labels: how often is the nearest neighbour of a random view "
       "the other view of the same image?");
   add_snapshot_option(*views, arguments.snapshot);
+  add_weights_option(*views, arguments.weights);
   views->add_option("--images", arguments.images, "A folder or a tar file")
       ->required();
   views->add_option("--limit", arguments.limit, "Images at most; 0: all");
@@ -197,6 +200,7 @@ void add_knn(CLI::App& eval, Body& body) {
       "With labels (the first folder of a file's path): weighted nearest "
       "neighbours");
   add_snapshot_option(*knn, arguments.snapshot);
+  add_weights_option(*knn, arguments.weights);
   daemon::KnnQuery& query = arguments.query;
   knn->add_option("--train", query.train, "A folder or a tar file")->required();
   knn->add_option("--test", query.test, "A folder or a tar file");
@@ -346,6 +350,22 @@ void add_snapshot_option(CLI::App& command, std::string& snapshot) {
           snapshot,
           "A path, file:// or s3:// URL, with @ID for one of several")
       ->required();
+}
+
+void add_weights_option(CLI::App& command, std::string& weights) {
+  command
+      .add_option(
+          "--weights",
+          weights,
+          "Which of the snapshot: those it publishes, or the raw ones that "
+          "training goes on with (where model.ema is on)")
+      ->check(CLI::IsMember({"published", "raw"}))
+      ->capture_default_str();
+}
+
+daemon::ModelUse use_of(const std::string& weights) {
+  return weights == "raw" ? daemon::ModelUse::kEvaluateRaw
+                          : daemon::ModelUse::kEvaluate;
 }
 
 daemon::ImageProgress shown_by(ProgressBar& bar) {

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "ops/bin/anneal_command.h"
 #include "ops/bin/eval_commands.h"
 #include "ops/bin/progress_bar.h"
 #include "ops/daemon/evaluate.h"
@@ -13,8 +14,7 @@ namespace swavd::bin {
 namespace {
 
 Status embed(const ModelArguments& arguments) {
-  auto model =
-      daemon::load_model(arguments.snapshot, daemon::ModelUse::kEvaluate);
+  auto model = daemon::load_model(arguments.snapshot, use_of(arguments.weights));
   if (!model.ok()) {
     return model.error();
   }
@@ -74,6 +74,7 @@ void add_model_commands(CLI::App& app, ModelArguments& arguments, Body& body) {
   auto* embed_command = app.add_subcommand(
       "embed", "Features of images, for search or clustering");
   add_snapshot_option(*embed_command, arguments.snapshot);
+  add_weights_option(*embed_command, arguments.weights);
   embed_command
       ->add_option("--images", arguments.images, "A folder or a tar file")
       ->required();
@@ -108,6 +109,8 @@ void add_model_commands(CLI::App& app, ModelArguments& arguments, Body& body) {
       ->required();
   replay_command->callback(
       [&] { body = [&arguments] { return replay(arguments); }; });
+
+  add_anneal_command(app, arguments.config, body);
 }
 
 }  // namespace swavd::bin

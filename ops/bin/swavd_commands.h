@@ -17,9 +17,10 @@ struct ModelArguments {
   std::string images;
   std::string out;
   std::string crops;
+  std::string weights = "published";
 };
 
-/// Adds `eval` with all it has, `embed`, `init` and `replay-step`.
+/// Adds `eval` with all it has, `embed`, `init`, `replay-step` and `anneal`.
 void add_model_commands(CLI::App& app, ModelArguments& arguments, Body& body);
 
 }  // namespace swavd::bin

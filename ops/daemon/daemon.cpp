@@ -153,7 +153,6 @@ class Daemon {
   [[nodiscard]] std::unique_ptr<Prober> start_prober();
   /// Snapshots whose upload did not end before this start.
   [[nodiscard]] std::vector<std::string> pending() const;
-  [[nodiscard]] std::unique_ptr<loader::Loader> start() const;
   [[nodiscard]] service::HttpHandlers handlers();
   [[nodiscard]] service::HttpAnswer admin(
       const std::string& command,
@@ -530,16 +529,6 @@ KeeperOptions Daemon::keeper_options() const {
   return options;
 }
 
-std::unique_ptr<loader::Loader> Daemon::start() const {
-  loader::LoaderOptions options = loader_options(config_);
-  options.partitions = stream_.partitions;
-  options.first_turn = run_.stream ? run_.stream->turn : 0;
-  options.take_gaps = [gaps = stream_.gaps] {
-    return std::exchange(*gaps, {});
-  };
-  return loader::start_loader(*stream_.source, options, trainer_->allocator());
-}
-
 std::unique_ptr<Ticker> Daemon::watch_lag() {
   auto url = ingest::parse_stream_url(config_.stream.url);
   if (!url.ok()) {
@@ -677,7 +666,8 @@ Status Daemon::train() {
     ticker = std::make_unique<Ticker>(
         "progress", seconds(1), [this] { options_.on_progress(progress()); });
   }
-  const auto loader = start();
+  const auto loader =
+      start_run_loader(config_, stream_, run_, trainer_->allocator());
   manager_.ready("training");
   board_->set_state(service::State::kTraining);
   TrainingLoop loop(
@@ -689,7 +679,7 @@ Status Daemon::train() {
        *loader,
        *trainer_,
        *keeper_,
-       *lease_keeper_,
+       lease_keeper_.get(),
        stream_.dead_letters.get(),
        [this] { return reload(); },
        {}},

@@ -105,6 +105,25 @@ Result<std::vector<std::uint8_t>> one_round_of_views(
   return trainer::view_retrieval(first, second);
 }
 
+Status restore_for(
+    ModelUse use,
+    state::SnapshotReader& reader,
+    trainer::Trainer& trainer) {
+  if (use == ModelUse::kTrain) {
+    return trainer.restore(reader);
+  }
+  if (use == ModelUse::kEvaluate) {
+    return trainer.restore_model(reader, trainer::Weights::kPublished);
+  }
+  const Status raw = trainer.restore_model(reader, trainer::Weights::kRaw);
+  if (!raw.ok() && raw.error().code == ErrorCode::kNotFound) {
+    return raw.error().with_context(
+        "raw weights are in state.safetensors, which `swavctl snapshots pull "
+        "--with-state` copies too");
+  }
+  return raw;
+}
+
 }  // namespace
 
 Result<LoadedModel> load_model(std::string_view ref, ModelUse use) {
@@ -128,9 +147,7 @@ Result<LoadedModel> load_model(state::SnapshotReader& snapshot, ModelUse use) {
     return trainer.error();
   }
   model.trainer = std::move(trainer).value();
-  SWAVD_RETURN_IF_ERROR(
-      use == ModelUse::kTrain ? model.trainer->restore(snapshot)
-                              : model.trainer->restore_model(snapshot));
+  SWAVD_RETURN_IF_ERROR(restore_for(use, snapshot, *model.trainer));
   return model;
 }
 

@@ -26,8 +26,9 @@ struct LoadedModel {
 };
 
 /// What a model is wanted for: evaluation needs only what is published, so a
-/// folder pulled without the state will do.
-enum class ModelUse { kEvaluate, kTrain };
+/// folder pulled without the state will do; unless it is to be of the raw
+/// weights, and a moving average is published.
+enum class ModelUse { kEvaluate, kEvaluateRaw, kTrain };
 
 /// Opens REF and restores its trainer. Errors: kNotFound, kCorruption, those
 /// of `make_trainer`.

@@ -89,6 +89,7 @@ trainer::TrainerOptions trainer_options(const service::Config& config) {
   options.optimizer.momentum = config.optimizer.momentum;
   options.optimizer.weight_decay = config.optimizer.weight_decay;
   options.optimizer.trust = config.optimizer.trust;
+  options.ema = config.model.ema;
   options.precision = config.precision.compute == "bf16"
                           ? trainer::Precision::kBfloat16
                           : trainer::Precision::kFloat32;

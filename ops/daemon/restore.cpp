@@ -79,42 +79,6 @@ Status check_lineage(
           fmt::join(changed, ", "))};
 }
 
-Result<RunState> adopt(
-    state::SnapshotReader& reader,
-    const std::string& lineage_toml,
-    trainer::Trainer& trainer) {
-  const state::Manifest& manifest = reader.manifest();
-  SWAVD_RETURN_IF_ERROR(check_lineage(manifest, lineage_toml));
-  auto positions = ingest::positions_from_json(manifest.positions_json);
-  if (!positions.ok()) {
-    return positions.error();
-  }
-  auto ledger = ingest::ledger_from_json(manifest.ledger_json);
-  if (!ledger.ok()) {
-    return ledger.error();
-  }
-  auto schedule = schedule_from_json(manifest.schedule_json);
-  if (!schedule.ok()) {
-    return schedule.error();
-  }
-  auto stream = stream_from_json(manifest.stream_json);
-  if (!stream.ok()) {
-    return stream.error();
-  }
-  SWAVD_RETURN_IF_ERROR(trainer.restore(reader));
-  RunState run;
-  run.progress =
-      ingest::StreamProgress(std::move(positions).value(), ledger.value());
-  run.schedule = schedule.value();
-  run.stream = stream.value();
-  run.health = run_health(manifest.health);
-  run.snapshot_id = reader.id();
-  run.origin_json = manifest.origin_json;
-  run.step = manifest.step;
-  run.created_ms = manifest.created_ms;
-  return run;
-}
-
 Result<std::unique_ptr<state::SnapshotReader>> open_verified(
     const Candidate& candidate) {
   auto reader = candidate.catalog->open(candidate.info.id);
@@ -224,6 +188,40 @@ Result<std::uint64_t> highest_generation(
              : candidates.value().front().info.generation;
 }
 
+Result<RunState> restore_snapshot(
+    state::SnapshotReader& reader,
+    trainer::Trainer& trainer) {
+  const state::Manifest& manifest = reader.manifest();
+  auto positions = ingest::positions_from_json(manifest.positions_json);
+  if (!positions.ok()) {
+    return positions.error();
+  }
+  auto ledger = ingest::ledger_from_json(manifest.ledger_json);
+  if (!ledger.ok()) {
+    return ledger.error();
+  }
+  auto schedule = schedule_from_json(manifest.schedule_json);
+  if (!schedule.ok()) {
+    return schedule.error();
+  }
+  auto stream = stream_from_json(manifest.stream_json);
+  if (!stream.ok()) {
+    return stream.error();
+  }
+  SWAVD_RETURN_IF_ERROR(trainer.restore(reader));
+  RunState run;
+  run.progress =
+      ingest::StreamProgress(std::move(positions).value(), ledger.value());
+  run.schedule = schedule.value();
+  run.stream = stream.value();
+  run.health = run_health(manifest.health);
+  run.snapshot_id = reader.id();
+  run.origin_json = manifest.origin_json;
+  run.step = manifest.step;
+  run.created_ms = manifest.created_ms;
+  return run;
+}
+
 Result<RunState> restore_run(
     state::SnapshotStore& local,
     state::RemoteRun* remote,
@@ -240,7 +238,11 @@ Result<RunState> restore_run(
   if (!reader.ok()) {
     return reader.error();
   }
-  auto run = reader.value() ? adopt(*reader.value(), lineage_toml, trainer)
+  if (reader.value()) {
+    SWAVD_RETURN_IF_ERROR(
+        check_lineage(reader.value()->manifest(), lineage_toml));
+  }
+  auto run = reader.value() ? restore_snapshot(*reader.value(), trainer)
                             : nothing_restored(line.size(), record);
   if (run.ok()) {
     // A number once used is never used again, whatever became of it.

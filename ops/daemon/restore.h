@@ -39,6 +39,13 @@ struct RunState {
     state::SnapshotStore& local,
     state::RemoteRun* remote);
 
+/// Restores `trainer` from one snapshot and gives what goes on from there.
+/// Errors: kCorruption, a section that cannot be read; those of
+/// `trainer::Trainer::restore`.
+[[nodiscard]] Result<RunState> restore_snapshot(
+    state::SnapshotReader& reader,
+    trainer::Trainer& trainer);
+
 /// Restores `trainer` from the newest snapshot of either tier that verifies
 /// and is on the line of `record`, by (generation, commit). Counts and logs
 /// what it passes over and why. No snapshot anywhere: a new run at step 0.

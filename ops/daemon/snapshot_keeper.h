@@ -16,19 +16,12 @@
 #include "ops/base/clock.h"
 #include "ops/base/mutex.h"
 #include "ops/base/stage.h"
+#include "ops/daemon/snapshot_taker.h"
 #include "scheduler/snapshots.h"
 #include "state/object_store.h"
 #include "state/snapshot_store.h"
 
 namespace swavd::daemon {
-
-/// A frozen state on its way to the disk.
-struct SnapshotJob {
-  state::Manifest manifest;  ///< commit and parent are filled in here
-  state::FrozenState state;
-  std::vector<ingest::Position> positions;
-  std::chrono::steady_clock::time_point frozen_at;
-};
 
 /// A snapshot that is durable now.
 struct DurableSnapshot {
@@ -65,7 +58,7 @@ struct KeeperOptions {
 /// Writes snapshots on one thread and uploads them on another, so that the
 /// training thread only ever copies memory. All system calls of a commit
 /// happen on the thread "snapshot-commit".
-class SnapshotKeeper {
+class SnapshotKeeper final : public SnapshotTaker {
  public:
   /// `store` must outlive the keeper. `dead_letters` may be nullptr: else a
   /// commit waits until the dead letters before it are acknowledged.
@@ -78,26 +71,20 @@ class SnapshotKeeper {
       state::RemoteRun* remote,
       KeeperOptions options,
       std::function<void(const DurableSnapshot&)> on_durable);
-  SnapshotKeeper(const SnapshotKeeper&) = delete;
-  SnapshotKeeper& operator=(const SnapshotKeeper&) = delete;
-  ~SnapshotKeeper();
+  ~SnapshotKeeper() override;
 
-  /// Is the commit thread free? If not, a freeze that is due is postponed.
-  [[nodiscard]] bool idle() const;
+  /// Is the commit thread free?
+  [[nodiscard]] bool idle() const override;
 
-  /// Hands a job over; call only when `idle`.
-  void submit(SnapshotJob job);
+  void submit(SnapshotJob job) override;
 
-  /// Waits until the last submitted job is committed or has failed. It is
-  /// written at full speed while somebody waits.
-  void wait_idle();
+  /// The job is written at full speed while somebody waits.
+  void wait_idle() override;
 
-  /// Waits until all uploads are done or `timeout` has passed.
-  [[nodiscard]] bool wait_uploaded(std::chrono::milliseconds timeout);
+  [[nodiscard]] bool wait_uploaded(std::chrono::milliseconds timeout) override;
 
-  /// The error that must end the process, if one happened: a commit of
-  /// unknown outcome, or a lost race for the run (kFenced).
-  [[nodiscard]] std::optional<Error> fatal() const;
+  /// A commit of unknown outcome, or a lost race for the run (kFenced).
+  [[nodiscard]] std::optional<Error> fatal() const override;
 
   /// Without threads: takes one job, or tries one upload. False: none waits.
   bool commit_one();

@@ -2,10 +2,12 @@
 
 #include <chrono>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "ops/base/log.h"
+#include "ops/daemon/options.h"
 
 namespace swavd::daemon {
 
@@ -96,6 +98,23 @@ Result<std::unique_ptr<ingest::Sink>> open_dead_letters(
   return ingest::open_sink(target, options);
 }
 
+/// Puts an opened source into `stream`.
+Status hold_source(
+    Result<std::unique_ptr<ingest::Source>> source,
+    const service::Config& config,
+    RunStream& stream) {
+  if (!source.ok()) {
+    return source.error().with_context("stream " + config.stream.url);
+  }
+  stream.source = std::move(source).value();
+  auto id = stream.source->stream_id();
+  if (!id.ok()) {
+    return id.error();
+  }
+  stream.id = std::move(id).value();
+  return ok_status();
+}
+
 /// "earliest", "latest" or an RFC 3339 time.
 Result<ingest::StartPoint> parse_start(const std::string& text) {
   if (text == "earliest") {
@@ -129,25 +148,35 @@ Result<RunStream> open_run_stream(
   }
   RunStream stream;
   stream.gaps = std::make_shared<std::vector<loader::TakenGap>>();
-  auto source = open_or_create(
-      url.value(),
+  SWAVD_RETURN_IF_ERROR(hold_source(
+      open_or_create(
+          url.value(),
+          config,
+          source_options(config, registry, stream.gaps),
+          registry),
       config,
-      source_options(config, registry, stream.gaps),
-      registry);
-  if (!source.ok()) {
-    return source.error().with_context("stream " + config.stream.url);
-  }
-  stream.source = std::move(source).value();
+      stream));
   auto dead_letters = open_dead_letters(url.value(), config, registry);
   if (!dead_letters.ok()) {
     return dead_letters.error().with_context("dead letters");
   }
   stream.dead_letters = std::move(dead_letters).value();
-  auto id = stream.source->stream_id();
-  if (!id.ok()) {
-    return id.error();
+  return stream;
+}
+
+Result<RunStream> open_branch_stream(
+    const service::Config& config,
+    metrics::Registry& registry) {
+  auto url = ingest::parse_stream_url(config.stream.url);
+  if (!url.ok()) {
+    return url.error().with_context("stream.url");
   }
-  stream.id = id.value();
+  RunStream stream;
+  stream.gaps = std::make_shared<std::vector<loader::TakenGap>>();
+  ingest::SourceOptions options = source_options(config, registry, stream.gaps);
+  options.run += ".branch";  // never the run's own group or file
+  SWAVD_RETURN_IF_ERROR(
+      hold_source(ingest::open_source(url.value(), options), config, stream));
   return stream;
 }
 
@@ -184,6 +213,18 @@ assign_stream(const service::Config& config, RunStream& stream, RunState& run) {
     }
   }
   return stream.source->assign(run.progress.positions());
+}
+
+std::unique_ptr<loader::Loader> start_run_loader(
+    const service::Config& config,
+    const RunStream& stream,
+    const RunState& run,
+    const loader::BufferAllocator& allocator) {
+  loader::LoaderOptions options = loader_options(config);
+  options.partitions = stream.partitions;
+  options.first_turn = run.stream ? run.stream->turn : 0;
+  options.take_gaps = [gaps = stream.gaps] { return std::exchange(*gaps, {}); };
+  return loader::start_loader(*stream.source, options, allocator);
 }
 
 }  // namespace swavd::daemon

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "dedup_free_loader/batch.h"
+#include "dedup_free_loader/loader.h"
 #include "ingest/sink.h"
 #include "ingest/source.h"
 #include "ingest/streams.h"
@@ -35,10 +36,26 @@ struct RunStream {
     const service::Config& config,
     metrics::Registry& registry);
 
+/// Opens the source of `config` to read it beside its run: nothing is created,
+/// no dead letters are written, and as long as `publish_progress` is not called
+/// nobody learns of the reader. Errors: kUnavailable, kNotFound,
+/// kInvalidArgument, kIo.
+[[nodiscard]] Result<RunStream> open_branch_stream(
+    const service::Config& config,
+    metrics::Registry& registry);
+
 /// Brings `run` in step with the partitions there are (new ones join at their
 /// start, a new run begins at stream.start) and assigns the source.
 /// Errors: kConfig (another stream than the snapshot's), those of `assign`.
 [[nodiscard]] Status
 assign_stream(const service::Config& config, RunStream& stream, RunState& run);
+
+/// Loads what comes after `run` in its assigned stream, which outlives the
+/// loader, into memory of `allocator`.
+[[nodiscard]] std::unique_ptr<loader::Loader> start_run_loader(
+    const service::Config& config,
+    const RunStream& stream,
+    const RunState& run,
+    const loader::BufferAllocator& allocator);
 
 }  // namespace swavd::daemon

@@ -85,8 +85,10 @@ Status TrainingLoop::run() {
     if (const auto fatal = parts_.keeper.fatal()) {
       return *fatal;
     }
-    if (const auto lost = parts_.lease.lost()) {
-      return *lost;
+    if (parts_.lease != nullptr) {
+      if (const auto lost = parts_.lease->lost()) {
+        return *lost;
+      }
     }
     const Control::Wishes wishes = parts_.control.take();
     if (wishes.quit) {

@@ -14,7 +14,7 @@
 #include "ops/daemon/health_watch.h"
 #include "ops/daemon/lease_keeper.h"
 #include "ops/daemon/restore.h"
-#include "ops/daemon/snapshot_keeper.h"
+#include "ops/daemon/snapshot_taker.h"
 #include "ops/daemon/status_board.h"
 #include "ops/service/lifecycle.h"
 #include "scheduler/health.h"
@@ -49,8 +49,8 @@ struct LoopParts {
   const service::ServiceManager& manager;
   loader::Loader& loader;
   trainer::Trainer& trainer;
-  SnapshotKeeper& keeper;
-  LeaseKeeper& lease;
+  SnapshotTaker& keeper;
+  const LeaseKeeper* lease;    ///< nullptr: a branch, which owns nothing
   ingest::Sink* dead_letters;  ///< nullptr: off
   /// Reads the configuration anew (SIGHUP): gives the reloadable part.
   std::function<std::optional<scheduler::CadenceOptions>()> reload;
@@ -67,7 +67,7 @@ class TrainingLoop {
 
   /// Runs until drained or told to quit. Drained: the last step is in a
   /// durable snapshot. Errors: those of the loader that end it, kRestart (the
-  /// drain could not be completed), a fatal error of the snapshot keeper,
+  /// drain could not be completed), a fatal error of the snapshot taker,
   /// kFenced.
   [[nodiscard]] Status run();
 

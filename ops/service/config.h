@@ -77,6 +77,7 @@ struct ModelConfig {
   std::vector<std::int64_t> head_hidden = {512, 512};
   std::int64_t head_out = 128;
   bool head_batch_norm = true;
+  double ema = 0;  ///< decay a step of the published average; 0: off
 };
 
 struct SwavConfig {
@@ -265,6 +266,10 @@ struct LoadedConfig {
 /// `swavd config`: every key, its effective value and where it came from
 /// ("default", "preset tiny", "FILE:LINE", "environment", "flag").
 [[nodiscard]] std::string effective_config(const ConfigSources& sources);
+
+/// The values of all keys of class kLineage as TOML, in the table's order: what
+/// `lineage_toml` becomes after a change of `config`.
+[[nodiscard]] std::string lineage_of(const Config& config);
 
 /// Reads a lineage TOML out of a snapshot back into the model-relevant
 /// sections of a Config. Errors: kCorruption.

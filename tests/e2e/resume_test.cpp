@@ -7,6 +7,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -28,6 +29,16 @@ constexpr int kDrains = 2;
 // A network is trained here, whatever else the machine does.
 constexpr std::chrono::milliseconds kTraining = 4 * kPatience;
 
+struct Setting {
+  const char* compute;
+  const char* ema;
+
+  /// Arguments of the daemon.
+  [[nodiscard]] std::vector<std::string> arguments() const {
+    return {"--set", fmt::format("model.ema={}", ema)};
+  }
+};
+
 /// On one stream, so that even the records' addresses are the same.
 SiteOptions deterministic(
     const std::string& stream_url,
@@ -44,8 +55,8 @@ SiteOptions deterministic(
   return options;
 }
 
-void train_to_the_end(Site& site) {
-  const auto daemon = site.start_training();
+void train_to_the_end(Site& site, const Setting& setting) {
+  const auto daemon = site.start_training(setting.arguments());
   ASSERT_TRUE(site.wait_for_images(*daemon, kSteps * kBatch, kTraining));
   ASSERT_EQ(Site::drain(*daemon), 0);
 }
@@ -53,8 +64,12 @@ void train_to_the_end(Site& site) {
 /// Interrupts some steps after a start, before the run has come to its end.
 /// Between steps is no more likely than anywhere else: the random delay is
 /// the point.
-void interrupt(Site& site, std::mt19937_64& numbers, bool kill) {
-  const auto daemon = site.start_training();
+void interrupt(
+    Site& site,
+    const Setting& setting,
+    std::mt19937_64& numbers,
+    bool kill) {
+  const auto daemon = site.start_training(setting.arguments());
   const auto status = http_status(site.port());
   ASSERT_TRUE(status);
   const auto before = status->value("images", std::uint64_t{0});
@@ -88,23 +103,24 @@ std::map<std::uint64_t, Made> snapshots_by_step(const Site& site) {
   return made;
 }
 
-class ExactResume : public ::testing::TestWithParam<const char*> {};
+class ExactResume : public ::testing::TestWithParam<Setting> {};
 
 TEST_P(ExactResume, SixInterruptionsChangeNoByteOfAnySnapshot) {
-  Site whole(deterministic("", GetParam(), 1));
+  const Setting setting = GetParam();
+  Site whole(deterministic("", setting.compute, 1));
   fill_folder(whole.path("images"), kSteps * kBatch + kBatch, 97);
   push(whole.stream_url(), whole.path("images"));
-  train_to_the_end(whole);
+  train_to_the_end(whole, setting);
   ASSERT_FALSE(HasFatalFailure());
 
-  Site torn(deterministic(whole.stream_url(), GetParam(), 2));
+  Site torn(deterministic(whole.stream_url(), setting.compute, 2));
   std::mt19937_64 numbers(20261124);
   for (int i = 0; i < kKills + kDrains && !HasFatalFailure(); ++i) {
     SCOPED_TRACE(i);
-    interrupt(torn, numbers, i % 3 != 2);
+    interrupt(torn, setting, numbers, i % 3 != 2);
   }
   ASSERT_FALSE(HasFatalFailure());
-  train_to_the_end(torn);
+  train_to_the_end(torn, setting);
   ASSERT_FALSE(HasFatalFailure());
 
   const auto expected = snapshots_by_step(whole);
@@ -123,8 +139,8 @@ TEST_P(ExactResume, SixInterruptionsChangeNoByteOfAnySnapshot) {
 INSTANTIATE_TEST_SUITE_P(
     Precisions,
     ExactResume,
-    ::testing::Values("fp32", "bf16"),
-    [](const auto& precision) { return std::string(precision.param); });
+    ::testing::Values(Setting{"fp32", "0"}, Setting{"bf16", "0.9"}),
+    [](const auto& setting) { return std::string(setting.param.compute); });
 
 }  // namespace
 }  // namespace swavd::e2e

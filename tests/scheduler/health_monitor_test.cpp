@@ -17,7 +17,7 @@ const double kLnK = std::log(static_cast<double>(kPrototypes));
 class WatchedRun {
  public:
   explicit WatchedRun(const HealthFigures& before = {})
-      : monitor_(options(), kPrototypes, kDim, before) {}
+      : monitor_(options(), kPrototypes, kLnK, kDim, before) {}
 
   static HealthOptions options() {
     HealthOptions chosen;

@@ -168,7 +168,7 @@ class Life {
          loader,
          *trainer_,
          keeper,
-         *lease_keeper_,
+         &*lease_keeper_,
          &letters_,
          {},
          {}},

@@ -169,6 +169,23 @@ TEST(Manifest, UnknownKeysAreLeftForLaterVersions) {
   EXPECT_TRUE(parse_manifest(json.dump()).ok());
 }
 
+TEST(Manifest, OnlyABranchSaysThatItIsOne) {
+  EXPECT_EQ(to_json(example()).find("\"branch\""), std::string::npos);
+  Manifest branch = example();
+  branch.branch_json = R"({"kind":"anneal","run":"main"})";
+  const std::string text = to_json(branch);
+  EXPECT_THAT(
+      text, HasSubstr(R"("branch":{"kind":"anneal","run":"main"},"files":[)"));
+  const auto parsed = parse_manifest(text);
+  ASSERT_TRUE(parsed.ok()) << parsed.error().message;
+  EXPECT_EQ(parsed.value().branch_json, branch.branch_json);
+  EXPECT_EQ(to_json(parsed.value()), text);
+  branch.branch_json = "true";
+  const auto wrong = parse_manifest(to_json(branch));
+  ASSERT_FALSE(wrong.ok());
+  EXPECT_THAT(wrong.error().message, HasSubstr("branch"));
+}
+
 TEST(Manifest, AnotherFormatIsRefusedByName) {
   auto json = nlohmann::ordered_json::parse(golden("manifest.json"));
   json["format"] = "swavd-snapshot/2";

@@ -55,6 +55,7 @@ Status check_options(const TrainerOptions& options) {
       {larc.weight_decay >= 0.0 && std::isfinite(larc.weight_decay),
        "optimizer.weight_decay must be at least 0"},
       {positive(larc.trust), "optimizer.trust must be positive"},
+      {options.ema >= 0.0 && options.ema < 1.0, "ema must be in [0, 1)"},
       {options.threads >= 0, "threads must be at least 0"},
       {options.eval_size > 0 && options.eval_resize >= options.eval_size,
        "eval_size must be positive and at most eval_resize"},

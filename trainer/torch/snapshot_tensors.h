@@ -49,11 +49,16 @@ class Staging {
   std::array<std::shared_ptr<Set>, 2> sets_;
 };
 
+/// How much of the files they name the tensors to restore are.
+enum class Coverage { kWholeFiles, kParts };
+
 /// Copies a snapshot's values into live tensors, all or none. Errors:
-/// kInvalidArgument naming the first tensor that is missing, too many or of
-/// another shape or type; kNotFound, kIo, kCorruption from reading.
+/// kInvalidArgument naming the first tensor that is missing, too many (of whole
+/// files) or of another shape or type; kNotFound, kIo, kCorruption from
+/// reading.
 [[nodiscard]] Status restore_tensors(
     const std::vector<SnapshotTensor>& tensors,
-    state::SnapshotReader& snapshot);
+    state::SnapshotReader& snapshot,
+    Coverage coverage = Coverage::kWholeFiles);
 
 }  // namespace swavd::trainer

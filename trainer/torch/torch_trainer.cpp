@@ -18,6 +18,7 @@
 #include "trainer/optim/larc.h"
 #include "trainer/swav/embedding_queue.h"
 #include "trainer/torch/autocast.h"
+#include "trainer/torch/averaged_model.h"
 #include "trainer/torch/caching_allocator.h"
 #include "trainer/torch/crop_tensors.h"
 #include "trainer/torch/initial_tensors.h"
@@ -35,6 +36,7 @@ constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kHeadFile = "head.safetensors";
 constexpr const char* kStateFile = "state.safetensors";
 constexpr std::int64_t kReportedEmbeddings = 16;
+constexpr const char* kRawPrefix = "raw.";
 
 /// Seconds since the last call, or since it was made.
 class LapTimer {
@@ -51,20 +53,28 @@ class LapTimer {
       std::chrono::steady_clock::now();
 };
 
+/// What is published of each tensor, and what training needs beside it.
+/// `average`: nullptr when there is none.
 std::vector<SnapshotTensor> snapshot_layout(
     const SwavModel& model,
+    const AveragedModel* average,
     const Larc& optimizer,
     const EmbeddingQueue& queue) {
   std::vector<SnapshotTensor> model_file;
   std::vector<SnapshotTensor> head_file;
   std::vector<SnapshotTensor> state_file;
+  std::vector<SnapshotTensor> raw;
   std::size_t parameter = 0;
   for (const ParameterStore::Entry& entry : model.store.entries()) {
     const std::string& name = entry.spec.name;
     const bool in_head = is_head_tensor(name);
+    at::Tensor published = entry.tensor.detach();
+    if (average != nullptr && entry.spec.role != Role::kCounter) {
+      raw.push_back({kStateFile, kRawPrefix + name, published});
+      published = average->model().store.at(name).detach();
+    }
     (in_head ? head_file : model_file)
-        .push_back(
-            {in_head ? kHeadFile : kModelFile, name, entry.tensor.detach()});
+        .push_back({in_head ? kHeadFile : kModelFile, name, published});
     if (entry.spec.role == Role::kParameter) {
       state_file.push_back(
           {kStateFile, "momentum." + name, optimizer.momenta()[parameter]});
@@ -78,6 +88,7 @@ std::vector<SnapshotTensor> snapshot_layout(
   std::vector<SnapshotTensor> all = std::move(model_file);
   all.insert(all.end(), head_file.begin(), head_file.end());
   all.insert(all.end(), state_file.begin(), state_file.end());
+  all.insert(all.end(), raw.begin(), raw.end());
   return all;
 }
 
@@ -118,13 +129,23 @@ class TorchTrainer final : public Trainer {
             options.swav.assign_crops,
             options.swav.queue_images,
             options.head.out),
-        layout_(snapshot_layout(model_, optimizer_, queue_)),
+        average_(
+            options.ema > 0 ? std::make_unique<AveragedModel>(
+                                  model_,
+                                  design_,
+                                  options.head,
+                                  options.ema)
+                            : nullptr),
+        layout_(snapshot_layout(model_, average_.get(), optimizer_, queue_)),
         staging_(layout_),
         random_json_(fmt::format(
             R"({{"generator":"philox4x32-10","seed":{}}})",
             options.seed)) {
     use_threads();
     model_.store.initialise(options.seed);
+    if (average_ != nullptr) {
+      average_->start_over();
+    }
   }
 
   loader::BufferAllocator allocator() override {
@@ -137,22 +158,26 @@ class TorchTrainer final : public Trainer {
   state::FrozenState freeze() override;
 
   Status restore(state::SnapshotReader& snapshot) override {
-    return restore_from(snapshot, layout_);
+    return restore_from(snapshot, layout_, Coverage::kWholeFiles);
   }
 
-  Status restore_model(state::SnapshotReader& snapshot) override {
-    std::vector<SnapshotTensor> published;
-    for (const SnapshotTensor& tensor : layout_) {
-      if (tensor.file == kModelFile) {
-        published.push_back(tensor);
-      }
-    }
-    return restore_from(snapshot, published);
+  Status restore_model(state::SnapshotReader& snapshot, Weights weights)
+      override;
+
+  void stop_averaging() override {
+    average_.reset();
+    layout_ = snapshot_layout(model_, nullptr, optimizer_, queue_);
+    staging_ = Staging(layout_);
   }
 
   Status begin_with(const InitialWeights& weights) override {
     return catch_torch<std::monostate>("begin with given weights", [&] {
-      return copy_initial_tensors(layout_, weights);
+      const Status copied = copy_initial_tensors(
+          snapshot_layout(model_, nullptr, optimizer_, queue_), weights);
+      if (copied.ok() && average_ != nullptr) {
+        average_->start_over();
+      }
+      return copied;
     });
   }
 
@@ -169,6 +194,11 @@ class TorchTrainer final : public Trainer {
   double ln_k() const override { return untrained_loss(options_.head); }
 
  private:
+  /// What a snapshot publishes.
+  [[nodiscard]] const SwavModel& published() const {
+    return average_ != nullptr ? average_->model() : model_;
+  }
+
   [[nodiscard]] at::Tensor pooled_features(const loader::Batch& batch) const;
   void use_threads();
   void forget_gradients();
@@ -178,7 +208,8 @@ class TorchTrainer final : public Trainer {
       double learning_rate);
   [[nodiscard]] Status restore_from(
       state::SnapshotReader& snapshot,
-      const std::vector<SnapshotTensor>& tensors);
+      const std::vector<SnapshotTensor>& tensors,
+      Coverage coverage);
 
   TrainerOptions options_;
   TrunkDesign design_;
@@ -186,6 +217,7 @@ class TorchTrainer final : public Trainer {
   std::vector<at::Tensor> parameters_;
   Larc optimizer_;
   EmbeddingQueue queue_;
+  std::unique_ptr<AveragedModel> average_;  ///< nullptr: none
   std::vector<SnapshotTensor> layout_;
   Staging staging_;
   std::string random_json_;
@@ -293,6 +325,9 @@ StepReport TorchTrainer::train_on(
   last_loss_ = report.loss;
   report.trained = true;
   report.step = ++steps_;
+  if (average_ != nullptr) {
+    average_->update(steps_);
+  }
 
   const at::NoGradGuard no_grad;
   const auto first_crop = [&](const at::Tensor& rows) {
@@ -325,11 +360,33 @@ state::FrozenState TorchTrainer::freeze() {
   return frozen;
 }
 
+Status TorchTrainer::restore_model(
+    state::SnapshotReader& snapshot,
+    Weights weights) {
+  std::vector<SnapshotTensor> trunk;
+  if (weights == Weights::kPublished || average_ == nullptr) {
+    for (const SnapshotTensor& tensor : layout_) {
+      if (tensor.file == kModelFile) {
+        trunk.push_back(tensor);
+      }
+    }
+    return restore_from(snapshot, trunk, Coverage::kWholeFiles);
+  }
+  for (const ParameterStore::Entry& entry : published().store.entries()) {
+    const std::string& name = entry.spec.name;
+    if (!is_head_tensor(name) && entry.spec.role != Role::kCounter) {
+      trunk.push_back({kStateFile, kRawPrefix + name, entry.tensor.detach()});
+    }
+  }
+  return restore_from(snapshot, trunk, Coverage::kParts);
+}
+
 Status TorchTrainer::restore_from(
     state::SnapshotReader& snapshot,
-    const std::vector<SnapshotTensor>& tensors) {
+    const std::vector<SnapshotTensor>& tensors,
+    Coverage coverage) {
   const Status status = catch_torch<std::monostate>(
-      "restore", [&] { return restore_tensors(tensors, snapshot); });
+      "restore", [&] { return restore_tensors(tensors, snapshot, coverage); });
   if (!status.ok()) {
     return status.error().with_context("snapshot " + snapshot.id());
   }
@@ -341,7 +398,8 @@ Status TorchTrainer::restore_from(
 
 at::Tensor TorchTrainer::pooled_features(const loader::Batch& batch) const {
   const AutocastGuard autocast(options_.precision);
-  return model_.trunk
+  return published()
+      .trunk
       .forward(group_tensor(batch.groups.front(), batch.images), Mode::kEval)
       .to(at::kFloat)
       .contiguous();
@@ -369,11 +427,11 @@ Result<std::vector<std::int32_t>> TorchTrainer::assign(
   return catch_torch<std::vector<std::int32_t>>("assign", [&] {
     const at::NoGradGuard no_grad;
     const at::Tensor embeddings = normalise_rows(
-        model_.head.forward(pooled_features(batch), Mode::kEval));
-    const at::Tensor best = at::linear(embeddings, model_.prototypes.front())
-                                .argmax(1)
-                                .to(at::kInt)
-                                .contiguous();
+        published().head.forward(pooled_features(batch), Mode::kEval));
+    // The last update, or an average, has left them at other lengths than one.
+    const at::Tensor prototypes = normalise_rows(published().prototypes.front());
+    const at::Tensor best =
+        at::linear(embeddings, prototypes).argmax(1).to(at::kInt).contiguous();
     const auto* top = best.const_data_ptr<std::int32_t>();
     return std::vector<std::int32_t>(top, top + best.numel());
   });

@@ -216,6 +216,8 @@ const Key kKeys[] = {
    "Dimension of the embedding that is compared with the prototypes."},
   {"model.head_batch_norm", SWAVD_FIELD(model.head_batch_norm), form_only(Form::kFlag), kLineage,
    "Batch normalisation behind the hidden layers of the head."},
+  {"model.ema", SWAVD_FIELD(model.ema), real(0, 0.999999), kLineage,
+   "Decay a step of a moving average of weights and BN statistics, 0.999 for example: snapshots publish the average, and training goes on with the weights in `state.safetensors`; 0: off."},
 
   {"swav.prototypes", SWAVD_FIELD(swav.prototypes), maybe_single(list(integer(2, 1 << 20), Form::kIntegers)), kLineage,
    "K; a list of several makes as many sets of prototypes, and the loss their mean. Health, choices and gallery look at the first. A model that knows nothing has the loss ln K."},

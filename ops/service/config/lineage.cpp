@@ -1,9 +1,8 @@
-#include "ops/service/config/lineage.h"
-
 #include <map>
 
 #include <fmt/format.h>
 
+#include "ops/service/config.h"
 #include "ops/service/config/binding.h"
 #include "ops/service/config/keys.h"
 #include "ops/service/config/layers.h"

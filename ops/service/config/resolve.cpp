@@ -13,7 +13,6 @@
 #include "ops/service/config/contradictions.h"
 #include "ops/service/config/keys.h"
 #include "ops/service/config/layers.h"
-#include "ops/service/config/lineage.h"
 #include "ops/service/config/presets.h"
 #include "ops/service/config/swav_checks.h"
 

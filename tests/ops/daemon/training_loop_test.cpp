@@ -92,9 +92,17 @@ class ScriptedTrainer final : public trainer::Trainer {
     return inner_->restore(snapshot);
   }
 
-  Status restore_model(state::SnapshotReader& snapshot) override {
-    return inner_->restore_model(snapshot);
+  Status restore_model(
+      state::SnapshotReader& snapshot,
+      trainer::Weights weights) override {
+    return inner_->restore_model(snapshot, weights);
   }
+
+  Status begin_with(const trainer::InitialWeights& weights) override {
+    return inner_->begin_with(weights);
+  }
+
+  void stop_averaging() override { inner_->stop_averaging(); }
 
   Result<trainer::Features> embed(const loader::Batch& batch) override {
     return inner_->embed(batch);
@@ -108,6 +116,10 @@ class ScriptedTrainer final : public trainer::Trainer {
   std::uint64_t steps() const override { return inner_->steps(); }
 
   std::int64_t prototypes() const override { return kPrototypes; }
+
+  double ln_k() const override {
+    return std::log(static_cast<double>(kPrototypes));
+  }
 
   std::vector<double> rates;  ///< of every call
 

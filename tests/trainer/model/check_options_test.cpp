@@ -45,6 +45,7 @@ TEST(CheckOptions, NamesTheOptionThatIsOutOfRange) {
           {"optimizer.weight_decay",
            [](auto& o) { o.optimizer.weight_decay = -1e-5; }},
           {"optimizer.trust", [](auto& o) { o.optimizer.trust = 0; }},
+          {"ema", [](auto& o) { o.ema = 1; }},
           {"threads", [](auto& o) { o.threads = -1; }},
           {"eval_size", [](auto& o) { o.eval_size = 257; }},
       };

@@ -108,7 +108,7 @@ TEST(ReferenceRun, FeaturesAgreeWithHuggingFacesRegNet) {
   MemorySnapshot snapshot(trainer->freeze());
   snapshot.set_file(
       "model.safetensors", golden_file("after/model.safetensors"));
-  ASSERT_TRUE(trainer->restore_model(snapshot).ok());
+  ASSERT_TRUE(trainer->restore_model(snapshot, Weights::kPublished).ok());
   const Result<Features> features = trainer->embed(evaluation_batch());
   ASSERT_TRUE(features.ok());
   ASSERT_EQ(features.value().rows, static_cast<std::int64_t>(expected.size()));

@@ -242,7 +242,7 @@ TEST(TorchTrainer, EmbedsFromAPulledSnapshotWithoutState) {
   other_seed.seed = 99;
   const std::unique_ptr<Trainer> reader = make_small(other_seed);
   EXPECT_FALSE(reader->restore(snapshot).ok());
-  ASSERT_TRUE(reader->restore_model(snapshot).ok());
+  ASSERT_TRUE(reader->restore_model(snapshot, Weights::kPublished).ok());
   const auto expected = original->embed(evaluation_batch());
   const auto actual = reader->embed(evaluation_batch());
   ASSERT_TRUE(expected.ok() && actual.ok());
