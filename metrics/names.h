@@ -51,6 +51,9 @@ enum class Type : std::uint8_t { kCounter, kGauge, kHistogram };
   X(kTrainLearningRate, kGauge, "swavd_train_learning_rate", "", "Learning rate of the newest step.") \
   X(kTrainLrReductions, kCounter, "swavd_train_learning_rate_reductions_total", "", "Halvings of the learning rate.") \
   X(kTrainGradNorm, kGauge, "swavd_train_grad_norm", "", "L2 norm of the newest gradient.") \
+  X(kTrainLossScale, kGauge, "swavd_train_loss_scale", "", "What the loss is multiplied by before the backward pass: 1 unless fp16.") \
+  X(kTrainOverflows, kCounter, "swavd_train_overflows_total", "", "Tries of a step that fp16 gradients overflowed, repeated at half the loss scale.") \
+  X(kTrainMemoryPeak, kGauge, "swavd_train_memory_peak_bytes", "", "Most tensor memory in use during the newest step.") \
   X(kTrainSkipped, kCounter, "swavd_train_skipped_steps_total", "reason", "Steps skipped, nothing changed.") \
   X(kTrainLastStep, kGauge, "swavd_train_last_step_timestamp_seconds", "", "When the newest step ended.") \
   X(kSwavPerplexity, kGauge, "swavd_swav_prototype_perplexity", "", "exp(entropy) of prototype use over the last images.") \

@@ -34,22 +34,29 @@ struct SwavOptions {
   std::uint64_t freeze_prototypes_steps = 0;
 };
 
-struct LarcOptions {
+enum class OptimizerKind { kLarc, kSgd, kLars };
+
+struct OptimizerOptions {
   double momentum = 0.9;
   double weight_decay = 1e-5;
-  double trust = 0.001;
+  double trust = 0.001;  ///< of kLarc and kLars
+  OptimizerKind kind = OptimizerKind::kLarc;
 };
 
-enum class Precision { kFloat32, kBfloat16 };
+/// Of convolutions and matrix products; the reduced ones by autocast.
+enum class Precision { kFloat32, kBfloat16, kFloat16 };
 
 struct TrainerOptions {
   std::uint64_t seed = 0;
   RegNetOptions trunk;
   HeadOptions head;
   SwavOptions swav;
-  LarcOptions optimizer;
-  Precision precision = Precision::kFloat32;  ///< bf16: autocast
-  std::int32_t threads = 0;                   ///< of the step; 0: all cores
+  OptimizerOptions optimizer;
+  Precision precision = Precision::kFloat32;
+  /// Into so many groups the trunk's blocks are divided; all but the last
+  /// compute their activations anew in the backward pass. 0: none does.
+  std::int32_t checkpoint_groups = 0;
+  std::int32_t threads = 0;  ///< of the step; 0: all cores
   // Written into preprocessor_config.json; nothing is computed with them.
   std::int32_t eval_resize = 256;
   std::int32_t eval_size = 224;

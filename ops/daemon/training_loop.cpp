@@ -162,6 +162,7 @@ Status TrainingLoop::handle(const loader::Batch& batch) {
       seconds_between(start, parts_.clock.steady()),
       {"step"});
   observe_phases(batch, report, std::exchange(data_wait_, 0));
+  observe_precision(report);
   SWAVD_RETURN_IF_ERROR(send_dead_letters(batch));
   SWAVD_RETURN_IF_ERROR(consume(
       batch,
@@ -347,6 +348,23 @@ void TrainingLoop::observe_phases(
       Id::kTrainStepDuration, report.phases.optimizer, {"optimizer"});
   registry.add(Id::kDecodeSeconds, batch.decode_seconds);
   registry.add(Id::kRenderSeconds, batch.render_seconds);
+}
+
+void TrainingLoop::observe_precision(const trainer::StepReport& report) {
+  parts_.registry.set(Id::kTrainLossScale, report.loss_scale);
+  parts_.registry.set(
+      Id::kTrainMemoryPeak, static_cast<double>(report.peak_bytes));
+  if (report.overflows == 0) {
+    return;
+  }
+  parts_.registry.add(Id::kTrainOverflows, report.overflows);
+  log(LogLevel::kInfo,
+      "overflow",
+      fmt::format(
+          "fp16 gradients overflowed: the step was tried {} times, the loss "
+          "scale is {:g}",
+          report.overflows + 1,
+          report.loss_scale));
 }
 
 void TrainingLoop::observe_queues() {

@@ -86,6 +86,7 @@ class TrainingLoop {
       const loader::Batch& batch,
       const trainer::StepReport& report,
       double data_wait);
+  void observe_precision(const trainer::StepReport& report);
   void observe_queues();
   void pause(const std::string& why);
   void maybe_snapshot(bool asked);

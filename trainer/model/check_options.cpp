@@ -19,7 +19,8 @@ struct OptionRule {
 Status check_options(const TrainerOptions& options) {
   const HeadOptions& head = options.head;
   const SwavOptions& swav = options.swav;
-  const LarcOptions& larc = options.optimizer;
+  const OptimizerOptions& optimizer = options.optimizer;
+  const std::int32_t groups = options.checkpoint_groups;
   bool hidden_positive = true;
   for (const std::int64_t width : head.hidden) {
     hidden_positive = hidden_positive && width > 0;
@@ -39,11 +40,13 @@ Status check_options(const TrainerOptions& options) {
       {swav.sinkhorn_iterations >= 1,
        "swav.sinkhorn_iterations must be at least 1"},
       {swav.assign_crops >= 1, "swav.assign_crops must be at least 1"},
-      {larc.momentum >= 0.0 && larc.momentum < 1.0,
+      {optimizer.momentum >= 0.0 && optimizer.momentum < 1.0,
        "optimizer.momentum must be in [0, 1)"},
-      {larc.weight_decay >= 0.0 && std::isfinite(larc.weight_decay),
+      {optimizer.weight_decay >= 0.0 && std::isfinite(optimizer.weight_decay),
        "optimizer.weight_decay must be at least 0"},
-      {positive(larc.trust), "optimizer.trust must be positive"},
+      {positive(optimizer.trust), "optimizer.trust must be positive"},
+      {groups == 0 || (groups >= 2 && groups <= options.trunk.depth),
+       "checkpoint_groups must be 0, or from 2 to the trunk's depth"},
       {options.threads >= 0, "threads must be at least 0"},
       {options.eval_size > 0 && options.eval_resize >= options.eval_size,
        "eval_size must be positive and at most eval_resize"},

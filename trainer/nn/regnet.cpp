@@ -5,6 +5,8 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mean.h>
 
+#include "trainer/nn/checkpoint.h"
+
 namespace swavd::trainer {
 
 namespace {
@@ -89,12 +91,30 @@ RegNet::RegNet(const ParameterStore& store, const RegNetDesign& design)
   }
 }
 
-at::Tensor RegNet::forward(const at::Tensor& images, Mode mode) const {
-  at::Tensor x = stem.norm.forward_relu(stem.convolve(images), mode);
-  for (const RegNetBlock& block : blocks) {
-    x = block.forward(x, mode);
+at::Tensor RegNet::run(
+    const at::Tensor& x,
+    std::size_t begin,
+    std::size_t end,
+    Mode mode) const {
+  at::Tensor y =
+      begin == 0 ? stem.norm.forward_relu(stem.convolve(x), mode) : x;
+  for (std::size_t i = begin; i < end; ++i) {
+    y = blocks[i].forward(y, mode);
   }
-  return pool(x);
+  return y;
+}
+
+at::Tensor RegNet::forward(const at::Tensor& images, Mode mode) const {
+  at::Tensor x = images;
+  std::size_t begin = 0;
+  for (const std::size_t end : recomputed) {
+    const auto group = [this, begin, end](const at::Tensor& in, Mode how) {
+      return run(in, begin, end, how);
+    };
+    x = mode == Mode::kTrain ? checkpointed(group, x) : group(x, mode);
+    begin = end;
+  }
+  return pool(run(x, begin, blocks.size(), mode));
 }
 
 }  // namespace swavd::trainer

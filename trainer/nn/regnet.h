@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -51,11 +52,20 @@ struct RegNetBlock {
 struct RegNet {
   ConvNorm stem;
   std::vector<RegNetBlock> blocks;
+  /// One past the last block of each group whose activations the backward pass
+  /// computes anew, see `checkpoint_ends`; the blocks behind keep theirs.
+  std::vector<std::size_t> recomputed;
 
   RegNet(const ParameterStore& store, const RegNetDesign& design);
 
-  /// Pooled features [N, features] of images [N, 3, H, W], channels last.
+  /// Pooled features [N, features] of images [N, 3, H, W], channels last. The
+  /// trunk must outlive a backward pass through them.
   [[nodiscard]] at::Tensor forward(const at::Tensor& images, Mode mode) const;
+
+ private:
+  /// Blocks `begin` to `end`, the first one with the stem.
+  [[nodiscard]] at::Tensor
+  run(const at::Tensor& x, std::size_t begin, std::size_t end, Mode mode) const;
 };
 
 }  // namespace swavd::trainer

@@ -8,18 +8,20 @@
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/stack.h>
-#include <ATen/ops/std.h>
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
 #include "trainer/model/check_options.h"
 #include "trainer/model/hf_config.h"
-#include "trainer/optim/larc.h"
+#include "trainer/model/kept_activations.h"
+#include "trainer/nn/autocast.h"
+#include "trainer/optim/loss_scale.h"
+#include "trainer/optim/optimizer.h"
 #include "trainer/swav/swav_loss.h"
-#include "trainer/torch/autocast.h"
 #include "trainer/torch/caching_allocator.h"
 #include "trainer/torch/crop_tensors.h"
 #include "trainer/torch/snapshot_tensors.h"
+#include "trainer/torch/step_figures.h"
 #include "trainer/torch/swav_model.h"
 #include "trainer/torch/torch_errors.h"
 #include "trainer/trainer.h"
@@ -31,6 +33,8 @@ namespace {
 constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kHeadFile = "head.safetensors";
 constexpr const char* kStateFile = "state.safetensors";
+constexpr const char* kNonFiniteLoss = "nonfinite_loss";
+constexpr const char* kNonFiniteGradient = "nonfinite_grad";
 
 /// Seconds since the last call, or since it was made.
 class LapTimer {
@@ -49,7 +53,8 @@ class LapTimer {
 
 std::vector<SnapshotTensor> snapshot_layout(
     const SwavModel& model,
-    const Larc& optimizer) {
+    const Optimizer& optimizer,
+    const LossScale& loss_scale) {
   std::vector<SnapshotTensor> model_file;
   std::vector<SnapshotTensor> head_file;
   std::vector<SnapshotTensor> state_file;
@@ -66,6 +71,11 @@ std::vector<SnapshotTensor> snapshot_layout(
       ++parameter;
     }
   }
+  if (loss_scale.active()) {
+    state_file.push_back({kStateFile, "loss_scale.scale", loss_scale.scale()});
+    state_file.push_back(
+        {kStateFile, "loss_scale.good_steps", loss_scale.good_steps()});
+  }
   std::vector<SnapshotTensor> all = std::move(model_file);
   all.insert(all.end(), head_file.begin(), head_file.end());
   all.insert(all.end(), state_file.begin(), state_file.end());
@@ -80,6 +90,14 @@ Status check_has_crops(const loader::Batch& batch) {
   return ok_status();
 }
 
+/// Why a step must not be completed; empty: it may.
+std::string why_not(const StepReport& report) {
+  if (!std::isfinite(report.loss)) {
+    return kNonFiniteLoss;
+  }
+  return std::isfinite(report.grad_norm) ? "" : kNonFiniteGradient;
+}
+
 class TorchTrainer final : public Trainer {
  public:
   TorchTrainer(const TrainerOptions& options, RegNetDesign design)
@@ -88,13 +106,16 @@ class TorchTrainer final : public Trainer {
         model_(design_, options.head),
         parameters_(model_.store.of_role(Role::kParameter)),
         optimizer_(parameters_, options.optimizer),
-        layout_(snapshot_layout(model_, optimizer_)),
+        loss_scale_(options.precision),
+        layout_(snapshot_layout(model_, optimizer_, loss_scale_)),
         staging_(layout_),
         random_json_(fmt::format(
             R"({{"generator":"philox4x32-10","seed":{}}})",
             options.seed)) {
     use_threads();
     model_.store.initialise(options.seed);
+    model_.trunk.recomputed =
+        checkpoint_ends(design_, options.checkpoint_groups);
   }
 
   loader::BufferAllocator allocator() override {
@@ -132,8 +153,11 @@ class TorchTrainer final : public Trainer {
   [[nodiscard]] at::Tensor pooled_features(const loader::Batch& batch) const;
   void use_threads();
   void forget_gradients();
-  [[nodiscard]] double gradient_norm() const;
+  [[nodiscard]] at::Tensor gradient_norm() const;
   [[nodiscard]] StepReport train_on(
+      const loader::Batch& batch,
+      double learning_rate);
+  [[nodiscard]] StepReport try_step(
       const loader::Batch& batch,
       double learning_rate);
   [[nodiscard]] Status restore_from(
@@ -144,7 +168,8 @@ class TorchTrainer final : public Trainer {
   RegNetDesign design_;
   SwavModel model_;
   std::vector<at::Tensor> parameters_;
-  Larc optimizer_;
+  Optimizer optimizer_;
+  LossScale loss_scale_;
   std::vector<SnapshotTensor> layout_;
   Staging staging_;
   std::string random_json_;
@@ -166,7 +191,7 @@ void TorchTrainer::forget_gradients() {
   }
 }
 
-double TorchTrainer::gradient_norm() const {
+at::Tensor TorchTrainer::gradient_norm() const {
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> gradients;
   for (const at::Tensor& parameter : parameters_) {
@@ -174,8 +199,7 @@ double TorchTrainer::gradient_norm() const {
       gradients.push_back(parameter.grad());
     }
   }
-  const at::Tensor norms = at::stack(at::_foreach_norm(gradients));
-  return at::linalg_vector_norm(norms).item<double>();
+  return at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients)));
 }
 
 Result<StepReport> TorchTrainer::step(
@@ -189,19 +213,44 @@ Result<StepReport> TorchTrainer::step(
         fmt::format("learning rate {} is not usable", learning_rate)};
   }
   use_threads();
+  CachingAllocator& memory = CachingAllocator::install();
+  memory.forget_peak();
   Result<StepReport> report = catch_torch<StepReport>(
       "training step", [&] { return train_on(batch, learning_rate); });
+  if (report.ok()) {
+    report.value().peak_bytes = memory.peak_bytes();
+  }
   forget_gradients();
-  CachingAllocator::install().end_step();
+  memory.end_step();
   return report;
 }
 
 StepReport TorchTrainer::train_on(
     const loader::Batch& batch,
     double learning_rate) {
+  const LossScale::State scale_before = loss_scale_.state();
+  StepReport report = try_step(batch, learning_rate);
+  while (report.skip_reason == kNonFiniteGradient && loss_scale_.back_off()) {
+    const std::int32_t overflows = report.overflows + 1;
+    report = try_step(batch, learning_rate);
+    report.overflows = overflows;
+  }
+  if (report.trained) {
+    loss_scale_.grow();
+  } else {
+    loss_scale_.set_state(scale_before);  // the batch is to blame
+  }
+  report.loss_scale = loss_scale_.value();
+  return report;
+}
+
+StepReport TorchTrainer::try_step(
+    const loader::Batch& batch,
+    double learning_rate) {
   StepReport report;
   report.step = steps_;
   LapTimer timer;
+  forget_gradients();
   StepRollback rollback(model_);
   model_.normalise_prototypes();
   const std::vector<at::Tensor> passes = resolution_passes(batch);
@@ -215,43 +264,37 @@ StepReport TorchTrainer::train_on(
       {swav.temperature,
        swav.assign_crops,
        {swav.epsilon, swav.sinkhorn_iterations}});
-  report.loss = loss.item<double>();
   report.phases.sinkhorn = timer.lap();
-  if (!std::isfinite(report.loss)) {
-    report.skip_reason = "nonfinite_loss";
-    return report;
-  }
 
-  loss.backward();
-  report.grad_norm = gradient_norm();
-  report.phases.backward = timer.lap();
-  if (!std::isfinite(report.grad_norm)) {
-    report.skip_reason = "nonfinite_grad";
-    return report;
-  }
-
+  loss_scale_.scaled(loss).backward();
+  loss_scale_.unscale(parameters_);
+  const at::Tensor grad_norm = gradient_norm();
   if (steps_ < swav.freeze_prototypes_steps) {
     model_.prototypes.mutable_grad().reset();
   }
-  optimizer_.step(learning_rate);
+  const Optimizer::Update update = optimizer_.prepare();
+  const auto first_crop = [&](const at::Tensor& rows) {
+    return rows.narrow(0, 0, batch.images);
+  };
+  read_figures(
+      {loss,
+       grad_norm,
+       update.trust_ratios,
+       first_crop(output.embeddings),
+       first_crop(output.scores)},
+      report);
+  report.phases.backward = timer.lap();
+  report.skip_reason = why_not(report);
+  if (!report.skip_reason.empty()) {
+    return report;
+  }
+
+  optimizer_.apply(update, learning_rate);
   model_.count_batches(static_cast<std::int64_t>(passes.size()));
   rollback.keep();
   last_loss_ = report.loss;
   report.trained = true;
   report.step = ++steps_;
-
-  const at::NoGradGuard no_grad;
-  const auto first_crop = [&](const at::Tensor& rows) {
-    return rows.narrow(0, 0, batch.images);
-  };
-  report.feature_std = first_crop(output.embeddings)
-                           .std(0, /*unbiased=*/false)
-                           .mean()
-                           .item<double>();
-  const at::Tensor best =
-      first_crop(output.scores).argmax(1).to(at::kInt).contiguous();
-  const auto* top = best.const_data_ptr<std::int32_t>();
-  report.top_prototypes.assign(top, top + best.numel());
   report.phases.optimizer = timer.lap();
   return report;
 }
@@ -287,7 +330,8 @@ Status TorchTrainer::restore_from(
 }
 
 at::Tensor TorchTrainer::pooled_features(const loader::Batch& batch) const {
-  const AutocastGuard autocast(options_.precision);
+  const AutocastGuard autocast(
+      options_.precision, model_.prototypes.device().type());
   return model_.trunk
       .forward(group_tensor(batch.groups.front(), batch.images), Mode::kEval)
       .to(at::kFloat)

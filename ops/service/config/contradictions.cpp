@@ -80,6 +80,23 @@ void check_loader(const LoaderConfig& loader, Found& found) {
   }
 }
 
+void check_precision(const Config& config, Found& found) {
+  const std::int64_t groups = config.precision.checkpoint_groups;
+  if (groups == 1) {
+    found.push_back(
+        {{"precision.checkpoint_groups"},
+         "one group would keep all its activations: write 0 for off, or at "
+         "least 2"});
+  } else if (groups > config.model.depth) {
+    found.push_back(
+        {{"precision.checkpoint_groups", "model.depth"},
+         fmt::format(
+             "{} is more than the trunk has blocks (model.depth = {})",
+             groups,
+             config.model.depth)});
+  }
+}
+
 void check_stream(const StreamConfig& stream, Found& found) {
   for (const auto& [property, value] : stream.client) {
     if (is_secret(property)) {
@@ -163,6 +180,7 @@ std::vector<Contradiction> find_contradictions(const Config& config) {
   check_stream(config.stream, found);
   check_loader(config.loader, found);
   check_schedule(config.schedule, found);
+  check_precision(config, found);
   check_ahead(config, found);
   check_lease(config.lease, found);
   check_addresses(config, found);

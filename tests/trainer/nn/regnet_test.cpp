@@ -5,6 +5,8 @@
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
+#include "trainer/nn/autocast.h"
+
 namespace swavd::trainer {
 namespace {
 
@@ -55,6 +57,25 @@ TEST(RegNet, EveryParameterGetsAGradient) {
     if (entry.spec.role == Role::kParameter) {
       EXPECT_TRUE(entry.tensor.grad().defined()) << entry.spec.name;
     }
+  }
+}
+
+TEST(RegNet, ActivationsStayChannelsLastInEveryPrecision) {
+  const RegNetDesign design = design_regnet({4, 8, 8.0, 2.0, 8}).value();
+  const ParameterStore store = trunk_store(design);
+  const RegNet trunk(store, design);
+  const at::Tensor x =
+      at::rand({2, 32, 16, 16}).contiguous(at::MemoryFormat::ChannelsLast);
+  for (const Precision precision :
+       {Precision::kFloat32, Precision::kBfloat16, Precision::kFloat16}) {
+    const AutocastGuard autocast(precision, at::kCPU);
+    at::Tensor y = x;
+    for (const RegNetBlock& block : trunk.blocks) {
+      y = block.forward(y, Mode::kTrain);
+      EXPECT_TRUE(y.is_contiguous(at::MemoryFormat::ChannelsLast));
+    }
+    const bool reduced = precision != Precision::kFloat32;
+    EXPECT_EQ(y.scalar_type() != at::kFloat, reduced);
   }
 }
 
