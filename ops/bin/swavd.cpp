@@ -2,11 +2,13 @@
 
 #include <string>
 
+#include "ops/base/memory_limit.h"
 #include "ops/bin/cli.h"
 #include "ops/bin/swavd_commands.h"
 #include "ops/daemon/control.h"
 #include "ops/daemon/daemon.h"
 #include "ops/daemon/demo.h"
+#include "ops/daemon/memory_need.h"
 #include "ops/service/log_config.h"
 #include "ops/service/validate.h"
 #include "trainer/openmp_policy.h"
@@ -44,8 +46,14 @@ Status validate_command(const ConfigArguments& arguments, bool no_environment) {
   }
   if (!no_environment) {
     SWAVD_RETURN_IF_ERROR(service::validate_environment(config.value()));
+    SWAVD_RETURN_IF_ERROR(daemon::check_memory(config.value(), memory_limit()));
+  }
+  auto need = daemon::memory_need(config.value());
+  if (!need.ok()) {
+    return need.error();
   }
   print("the configuration is valid");
+  print("memory it needs: " + daemon::to_string(need.value()));
   return ok_status();
 }
 
