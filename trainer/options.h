@@ -74,25 +74,32 @@ struct SwavOptions {
   static constexpr std::int64_t kAlways = -1;
 };
 
-struct LarcOptions {
+enum class OptimizerKind { kLarc, kSgd, kLars };
+
+struct OptimizerOptions {
   double momentum = 0.9;
   double weight_decay = 1e-5;
-  double trust = 0.001;
+  double trust = 0.001;  ///< of kLarc and kLars
+  OptimizerKind kind = OptimizerKind::kLarc;
 };
 
-enum class Precision { kFloat32, kBfloat16 };
+/// Of convolutions and matrix products; the reduced ones by autocast.
+enum class Precision { kFloat32, kBfloat16, kFloat16 };
 
 struct TrainerOptions {
   std::uint64_t seed = 0;
   TrunkOptions trunk;
   HeadOptions head;
   SwavOptions swav;
-  LarcOptions optimizer;
+  OptimizerOptions optimizer;
   /// Decay per step of the moving average of the weights that is published;
   /// 0: there is none, the weights themselves are published.
   double ema = 0;
-  Precision precision = Precision::kFloat32;  ///< bf16: autocast
-  std::int32_t threads = 0;                   ///< of the step; 0: all cores
+  Precision precision = Precision::kFloat32;
+  /// Into so many groups the trunk's blocks are divided; all but the last
+  /// compute their activations anew in the backward pass. 0: none does.
+  std::int32_t checkpoint_groups = 0;
+  std::int32_t threads = 0;  ///< of the step; 0: all cores
   // Written into preprocessor_config.json; nothing is computed with them.
   std::int32_t eval_resize = 256;
   std::int32_t eval_size = 224;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,14 @@ struct StepPhases {
   double optimizer = 0;
 };
 
+/// The factors by which LARC or LARS scaled the gradients of tensors,
+/// percentiles over the tensors that have one.
+struct TrustRatios {
+  double p10 = 0;
+  double p50 = 0;
+  double p90 = 0;
+};
+
 /// What one call of `step` did.
 struct StepReport {
   bool trained = false;     ///< false: skipped, nothing changed
@@ -32,6 +41,10 @@ struct StepReport {
   double loss = 0;
   double grad_norm = 0;    ///< L2 over all parameters
   double feature_std = 0;  ///< mean per-dimension std of the embeddings
+  std::optional<TrustRatios> trust_ratios;  ///< none: plain SGD
+  double loss_scale = 1;                    ///< after this call; 1 unless fp16
+  std::int32_t overflows = 0;    ///< tries before this one, at a greater scale
+  std::uint64_t peak_bytes = 0;  ///< most tensor memory in use during the step
   StepPhases phases;
   /// [images]: the prototype of the first set that each image's first crop
   /// scores highest on.
@@ -67,7 +80,10 @@ class Trainer {
 
   /// One update at `learning_rate`. A non-finite loss or gradient is no
   /// error: the report says skipped, and weights, momenta, BN statistics and
-  /// queue are as before. Errors: kInvalidArgument (shapes), kExhausted.
+  /// queue are as before. In fp16 a non-finite gradient halves the loss scale
+  /// and the batch is tried again; it is skipped, with the scale as before,
+  /// when the gradient is not finite at scale 1 either. Errors:
+  /// kInvalidArgument (shapes), kExhausted.
   [[nodiscard]] virtual Result<StepReport> step(
       const loader::Batch& batch,
       double learning_rate) = 0;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "ops/base/log.h"
+#include "ops/base/memory_limit.h"
 #include "ops/bin/cli.h"
 #include "ops/bin/swavd_commands.h"
 #include "ops/daemon/control.h"
@@ -12,6 +13,7 @@
 #include "ops/daemon/init_from.h"
 #include "ops/daemon/options.h"
 #include "ops/daemon/schedule_text.h"
+#include "ops/daemon/memory_need.h"
 #include "ops/service/log_config.h"
 #include "ops/service/validate.h"
 #include "trainer/initial_weights.h"
@@ -86,10 +88,17 @@ Status validate_command(const ConfigArguments& arguments, bool no_environment) {
   }
   if (!no_environment) {
     SWAVD_RETURN_IF_ERROR(service::validate_environment(loaded.value().config));
+    SWAVD_RETURN_IF_ERROR(
+        daemon::check_memory(loaded.value().config, memory_limit()));
     SWAVD_RETURN_IF_ERROR(validate_init_from(loaded.value().config));
+  }
+  auto need = daemon::memory_need(loaded.value().config);
+  if (!need.ok()) {
+    return need.error();
   }
   print("the configuration is valid");
   print_schedule(loaded.value().config);
+  print("memory it needs: " + daemon::to_string(need.value()));
   return ok_status();
 }
 

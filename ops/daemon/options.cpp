@@ -75,6 +75,22 @@ trainer::SwavOptions swav_options(const service::Config& config) {
   return options;
 }
 
+trainer::OptimizerKind optimizer_kind(const std::string& name) {
+  if (name == "sgd") {
+    return trainer::OptimizerKind::kSgd;
+  }
+  return name == "lars" ? trainer::OptimizerKind::kLars
+                        : trainer::OptimizerKind::kLarc;
+}
+
+trainer::Precision precision(const std::string& name) {
+  if (name == "fp16") {
+    return trainer::Precision::kFloat16;
+  }
+  return name == "bf16" ? trainer::Precision::kBfloat16
+                        : trainer::Precision::kFloat32;
+}
+
 }  // namespace
 
 trainer::TrainerOptions trainer_options(const service::Config& config) {
@@ -86,13 +102,13 @@ trainer::TrainerOptions trainer_options(const service::Config& config) {
   options.head.batch_norm = config.model.head_batch_norm;
   options.head.prototypes = config.swav.prototypes;
   options.swav = swav_options(config);
+  options.optimizer.kind = optimizer_kind(config.optimizer.kind);
   options.optimizer.momentum = config.optimizer.momentum;
   options.optimizer.weight_decay = config.optimizer.weight_decay;
   options.optimizer.trust = config.optimizer.trust;
   options.ema = config.model.ema;
-  options.precision = config.precision.compute == "bf16"
-                          ? trainer::Precision::kBfloat16
-                          : trainer::Precision::kFloat32;
+  options.precision = precision(config.precision.compute);
+  options.checkpoint_groups = narrow(config.precision.checkpoint_groups);
   options.threads = narrow(config.precision.threads);
   options.eval_resize = narrow(config.loader.eval_resize);
   options.eval_size = narrow(config.loader.eval_size);

@@ -2,6 +2,10 @@
 
 #include <chrono>
 
+#include <fmt/format.h>
+
+#include "ops/base/log.h"
+
 namespace swavd::daemon {
 
 namespace {
@@ -42,6 +46,24 @@ void observe_phases(
       Id::kTrainStepDuration, report.phases.optimizer, {"optimizer"});
   registry.add(Id::kDecodeSeconds, batch.decode_seconds);
   registry.add(Id::kRenderSeconds, batch.render_seconds);
+}
+
+void observe_precision(
+    metrics::Registry& registry,
+    const trainer::StepReport& report) {
+  registry.set(Id::kTrainLossScale, report.loss_scale);
+  registry.set(Id::kTrainMemoryPeak, static_cast<double>(report.peak_bytes));
+  if (report.overflows == 0) {
+    return;
+  }
+  registry.add(Id::kTrainOverflows, report.overflows);
+  log(LogLevel::kInfo,
+      "overflow",
+      fmt::format(
+          "fp16 gradients overflowed: the step was tried {} times, the loss "
+          "scale is {:g}",
+          report.overflows + 1,
+          report.loss_scale));
 }
 
 void observe_queues(

@@ -13,6 +13,11 @@ void observe_phases(
     const trainer::StepReport& report,
     double data_wait);
 
+/// What the step's precision and memory came to; an overflow is logged, too.
+void observe_precision(
+    metrics::Registry& registry,
+    const trainer::StepReport& report);
+
 /// How full the loader's hand-offs are, and which side waits.
 void observe_queues(
     metrics::Registry& registry,

@@ -94,6 +94,7 @@ struct SwavConfig {
 };
 
 struct OptimizerConfig {
+  std::string kind = "larc";  ///< larc, sgd, lars
   double momentum = 0.9;
   double weight_decay = 1e-5;
   double trust = 0.001;
@@ -117,8 +118,9 @@ struct ScheduleConfig {
 };
 
 struct PrecisionConfig {
-  std::string compute = "fp32";  ///< fp32, bf16
-  std::int64_t threads = 0;      ///< of the step; 0: all cores
+  std::string compute = "fp32";        ///< fp32, bf16, fp16
+  std::int64_t checkpoint_groups = 0;  ///< of the trunk's blocks; 0: off
+  std::int64_t threads = 0;            ///< of the step; 0: all cores
 };
 
 struct SnapshotConfig {

@@ -97,6 +97,23 @@ TEST(Validate, WhatIsDoubtfulIsToldWithItsLineAndExits0) {
       << finished.err;
 }
 
+TEST(Validate, ARunThatDoesNotFitIntoMemoryIsRefusedWithTheArithmetic) {
+  const TempFolder folder;
+  const std::string file = folder.write_lines(
+      "swavd.toml",
+      {"data_dir = \"" + (folder.path() / "data").string() + "\"",
+       "[loader]",
+       "batch_images = 1048576"});
+  const Finished finished = validate(file);
+  EXPECT_EQ(finished.status, 78);
+  for (const char* part :
+       {"does not fit into",
+        "activations of the trunk",
+        "loader.batch_images"}) {
+    EXPECT_NE(finished.err.find(part), std::string::npos) << finished.err;
+  }
+}
+
 TEST(Validate, MissingFileExits78AndIsNamed) {
   const Finished finished = validate("/nowhere/swavd.toml");
   EXPECT_EQ(finished.status, 78);

@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 
 #include "trainer/model/check_options.h"
-#include "trainer/torch/autocast.h"
+#include "trainer/nn/autocast.h"
 #include "trainer/torch/caching_allocator.h"
 #include "trainer/torch/crop_tensors.h"
 #include "trainer/torch/snapshot_tensors.h"
@@ -78,7 +78,8 @@ void EvalModel::use_threads() const {
 }
 
 at::Tensor EvalModel::features(const at::Tensor& images, Mode mode) const {
-  const AutocastGuard autocast(options_.precision);
+  const AutocastGuard autocast(
+      options_.precision, images.device().type());
   return model_.trunk.forward(images, mode).to(at::kFloat);
 }
 
@@ -87,7 +88,8 @@ std::vector<at::Tensor> EvalModel::last_maps(const at::Tensor& images) const {
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> maps;
   {
-    const AutocastGuard autocast(options_.precision);
+    const AutocastGuard autocast(
+      options_.precision, images.device().type());
     maps = model_.trunk.stage_maps(images, Mode::kEval, kStages);
   }
   for (at::Tensor& map : maps) {

@@ -9,7 +9,7 @@
 #include "trainer/eval/linear_probe.h"
 #include "trainer/eval/sgd.h"
 #include "trainer/fine_tune.h"
-#include "trainer/torch/autocast.h"
+#include "trainer/nn/autocast.h"
 #include "trainer/torch/caching_allocator.h"
 #include "trainer/torch/torch_errors.h"
 
@@ -118,7 +118,8 @@ std::vector<SgdGroup> TorchFineTuner::groups() const {
 
 at::Tensor TorchFineTuner::forward(const at::Tensor& images, Mode mode) const {
   at::Tensor x = model_->features(images, mode);
-  const AutocastGuard autocast(model_->options().precision);
+  const AutocastGuard autocast(
+      model_->options().precision, images.device().type());
   if (projected()) {
     const SwavHead::Layer& layer = projection();
     x = at::linear(x, layer.weight, layer.bias);

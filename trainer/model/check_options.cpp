@@ -20,7 +20,8 @@ struct OptionRule {
 Status check_options(const TrainerOptions& options) {
   const HeadOptions& head = options.head;
   const SwavOptions& swav = options.swav;
-  const LarcOptions& larc = options.optimizer;
+  const OptimizerOptions& optimizer = options.optimizer;
+  const std::int32_t groups = options.checkpoint_groups;
   const auto* regnet = std::get_if<RegNetOptions>(&options.trunk);
   bool hidden_positive = true;
   for (const std::int64_t width : head.hidden) {
@@ -50,12 +51,14 @@ Status check_options(const TrainerOptions& options) {
       {swav.hard_assignment_steps >= SwavOptions::kAlways,
        "swav.hard_assignment_steps must be at least -1"},
       {swav.queue_images >= 0, "swav.queue_images must be at least 0"},
-      {larc.momentum >= 0.0 && larc.momentum < 1.0,
+      {optimizer.momentum >= 0.0 && optimizer.momentum < 1.0,
        "optimizer.momentum must be in [0, 1)"},
-      {larc.weight_decay >= 0.0 && std::isfinite(larc.weight_decay),
+      {optimizer.weight_decay >= 0.0 && std::isfinite(optimizer.weight_decay),
        "optimizer.weight_decay must be at least 0"},
-      {positive(larc.trust), "optimizer.trust must be positive"},
+      {positive(optimizer.trust), "optimizer.trust must be positive"},
       {options.ema >= 0.0 && options.ema < 1.0, "ema must be in [0, 1)"},
+      {groups == 0 || (groups >= 2 && groups <= trunk_blocks(options.trunk)),
+       "checkpoint_groups must be 0, or from 2 to the trunk's blocks"},
       {options.threads >= 0, "threads must be at least 0"},
       {options.eval_size > 0 && options.eval_resize >= options.eval_size,
        "eval_size must be positive and at most eval_resize"},

@@ -1,5 +1,7 @@
 #include "trainer/model/trunk_design.h"
 
+#include <numeric>
+
 #include <fmt/format.h>
 
 #include "trainer/model/regnet_design.h"
@@ -25,6 +27,14 @@ std::vector<std::int64_t> TrunkDesign::depths() const {
     depths.push_back(static_cast<std::int64_t>(blocks.size()));
   }
   return depths;
+}
+
+std::int64_t trunk_blocks(const TrunkOptions& options) {
+  if (const auto* resnet = std::get_if<ResNetOptions>(&options)) {
+    return std::accumulate(
+        resnet->depths.begin(), resnet->depths.end(), std::int64_t{0});
+  }
+  return std::get<RegNetOptions>(options).depth;
 }
 
 Result<TrunkDesign> design_trunk(const TrunkOptions& options) {

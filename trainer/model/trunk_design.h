@@ -65,6 +65,9 @@ struct TrunkDesign {
   [[nodiscard]] std::vector<std::int64_t> depths() const;
 };
 
+/// Blocks of all stages together.
+[[nodiscard]] std::int64_t trunk_blocks(const TrunkOptions& options);
+
 /// Errors: kInvalidArgument naming the first option that is out of range.
 [[nodiscard]] Result<TrunkDesign> design_trunk(const TrunkOptions& options);
 

@@ -11,13 +11,14 @@ namespace swavd::trainer {
 namespace {
 
 at::Tensor plain_norm(const BatchNorm& norm, const at::Tensor& x, Mode mode) {
+  const bool running = mode != Mode::kRecompute;
   return at::batch_norm(
       x,
       norm.weight,
       norm.bias,
-      norm.running_mean,
-      norm.running_var,
-      /*training=*/mode == Mode::kTrain,
+      running ? norm.running_mean : at::Tensor(),
+      running ? norm.running_var : at::Tensor(),
+      /*training=*/mode != Mode::kEval,
       BatchNorm::kMomentum,
       BatchNorm::kEpsilon,
       /*cudnn_enabled=*/true);
@@ -27,16 +28,18 @@ at::Tensor fused(
     const BatchNorm& norm,
     const at::Tensor& x,
     const std::optional<at::Tensor>& residual,
-    bool relu) {
-  return fused_norm(
-      x,
-      residual,
-      {norm.weight, norm.bias, norm.running_mean, norm.running_var},
-      relu);
+    bool relu,
+    Mode mode) {
+  FusedNormTensors tensors{norm.weight, norm.bias, {}, {}};
+  if (mode == Mode::kTrain) {
+    tensors.running_mean = norm.running_mean;
+    tensors.running_var = norm.running_var;
+  }
+  return fused_norm(x, residual, tensors, relu);
 }
 
 bool is_fused(const at::Tensor& x, Mode mode) {
-  return mode == Mode::kTrain && can_fuse_norm(x);
+  return mode != Mode::kEval && can_fuse_norm(x);
 }
 
 }  // namespace
@@ -49,14 +52,14 @@ BatchNorm::BatchNorm(const ParameterStore& store, const std::string& name)
 
 at::Tensor BatchNorm::forward(const at::Tensor& x, Mode mode) const {
   if (is_fused(x, mode)) {
-    return fused(*this, x, std::nullopt, /*relu=*/false);
+    return fused(*this, x, std::nullopt, /*relu=*/false, mode);
   }
   return plain_norm(*this, x, mode);
 }
 
 at::Tensor BatchNorm::forward_relu(const at::Tensor& x, Mode mode) const {
   if (is_fused(x, mode)) {
-    return fused(*this, x, std::nullopt, /*relu=*/true);
+    return fused(*this, x, std::nullopt, /*relu=*/true, mode);
   }
   return plain_norm(*this, x, mode).relu_();
 }
@@ -66,7 +69,7 @@ at::Tensor BatchNorm::forward_add_relu(
     const at::Tensor& residual,
     Mode mode) const {
   if (is_fused(x, mode)) {
-    return fused(*this, x, residual, /*relu=*/true);
+    return fused(*this, x, residual, /*relu=*/true, mode);
   }
   return plain_norm(*this, x, mode).add_(residual).relu_();
 }

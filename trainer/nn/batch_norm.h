@@ -10,8 +10,9 @@ namespace swavd::trainer {
 
 /// With which statistics a BatchNorm normalises.
 enum class Mode {
-  kTrain,  ///< the batch's own; the running ones move towards them
-  kEval,   ///< the running ones, which stay as they are
+  kTrain,      ///< the batch's own; the running ones move towards them
+  kRecompute,  ///< the batch's own again; the running ones have moved already
+  kEval,       ///< the running ones, which stay as they are
 };
 
 /// BatchNorm over the channel dimension (1) of [N, C, H, W] or [N, C], with

@@ -77,7 +77,8 @@ at::Tensor dense_rows(const at::Tensor& x) {
                    : at::MemoryFormat::Contiguous);
 }
 
-/// Mean and 1 / standard deviation by channel; moves the running statistics.
+/// Mean and 1 / standard deviation by channel; moves the running statistics
+/// where there are any.
 struct BatchStatistics {
   std::vector<float> mean;
   std::vector<float> inverse_deviation;
@@ -100,8 +101,11 @@ BatchStatistics::BatchStatistics(
     row_statistics(
         values + offset, rows, cut.channels, sums.first(i), sums.second(i));
   });
-  auto* running_mean = norm.running_mean.mutable_data_ptr<float>();
-  auto* running_var = norm.running_var.mutable_data_ptr<float>();
+  const bool moves = norm.running_mean.defined();
+  auto* running_mean =
+      moves ? norm.running_mean.mutable_data_ptr<float>() : nullptr;
+  auto* running_var =
+      moves ? norm.running_var.mutable_data_ptr<float>() : nullptr;
   const auto count = static_cast<double>(cut.rows);
   for (std::int64_t c = 0; c < cut.channels; ++c) {
     // Chan's rule for joining the moments of parts.
@@ -125,8 +129,10 @@ BatchStatistics::BatchStatistics(
           (1.0 - BatchNorm::kMomentum) * running +
           BatchNorm::kMomentum * value);
     };
-    move(running_mean[c], middle);
-    move(running_var[c], squares / (count - 1.0));
+    if (moves) {
+      move(running_mean[c], middle);
+      move(running_var[c], squares / (count - 1.0));
+    }
   }
 }
 

@@ -10,8 +10,8 @@ namespace swavd::trainer {
 struct FusedNormTensors {
   at::Tensor weight;
   at::Tensor bias;
-  at::Tensor running_mean;
-  at::Tensor running_var;
+  at::Tensor running_mean;  ///< undefined: none is updated
+  at::Tensor running_var;   ///< likewise
 };
 
 /// True where `fused_norm` can stand in for PyTorch's operators: float32 on

@@ -6,6 +6,8 @@
 #include <ATen/ops/max_pool2d.h>
 #include <ATen/ops/mean.h>
 
+#include "trainer/nn/checkpoint.h"
+
 namespace swavd::trainer {
 
 namespace {
@@ -93,14 +95,43 @@ at::Tensor Trunk::forward_stem(const at::Tensor& images, Mode mode) const {
   return pooled_stem ? at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1}) : x;
 }
 
-at::Tensor Trunk::forward(const at::Tensor& images, Mode mode) const {
-  at::Tensor x = forward_stem(images, mode);
+std::size_t Trunk::block_count() const {
+  std::size_t count = 0;
+  for (const std::vector<ResidualBlock>& blocks : stages) {
+    count += blocks.size();
+  }
+  return count;
+}
+
+at::Tensor Trunk::run(
+    const at::Tensor& x,
+    std::size_t begin,
+    std::size_t end,
+    Mode mode) const {
+  at::Tensor y = begin == 0 ? forward_stem(x, mode) : x;
+  std::size_t number = 0;
   for (const std::vector<ResidualBlock>& blocks : stages) {
     for (const ResidualBlock& block : blocks) {
-      x = block.forward(x, mode);
+      if (number >= begin && number < end) {
+        y = block.forward(y, mode);
+      }
+      ++number;
     }
   }
-  return pool(x);
+  return y;
+}
+
+at::Tensor Trunk::forward(const at::Tensor& images, Mode mode) const {
+  at::Tensor x = images;
+  std::size_t begin = 0;
+  for (const std::size_t end : recomputed) {
+    const auto group = [this, begin, end](const at::Tensor& in, Mode how) {
+      return run(in, begin, end, how);
+    };
+    x = mode == Mode::kTrain ? checkpointed(group, x) : group(x, mode);
+    begin = end;
+  }
+  return pool(run(x, begin, block_count(), mode));
 }
 
 std::vector<at::Tensor> Trunk::stage_maps(

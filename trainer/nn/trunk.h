@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -42,6 +43,9 @@ struct Trunk {
   ConvNorm stem;
   bool pooled_stem = false;
   std::vector<std::vector<ResidualBlock>> stages;
+  /// One past the last block of each group whose activations the backward pass
+  /// computes anew, see `checkpoint_ends`; the blocks behind keep theirs.
+  std::vector<std::size_t> recomputed;
 
   Trunk(const ParameterStore& store, const TrunkDesign& design);
 
@@ -49,13 +53,21 @@ struct Trunk {
   [[nodiscard]] at::Tensor forward_stem(const at::Tensor& images, Mode mode)
       const;
 
-  /// Pooled features [N, features] of images [N, 3, H, W], channels last.
+  /// Pooled features [N, features] of images [N, 3, H, W], channels last. The
+  /// trunk must outlive a backward pass through them.
   [[nodiscard]] at::Tensor forward(const at::Tensor& images, Mode mode) const;
 
   /// Feature maps [N, C, H, W] at the ends of the last `count` stages, or of
   /// all where there are fewer, first stage first.
   [[nodiscard]] std::vector<at::Tensor>
   stage_maps(const at::Tensor& images, Mode mode, std::size_t count) const;
+
+ private:
+  /// Blocks `begin` to `end`, counted over all stages, the first one with the
+  /// stem.
+  [[nodiscard]] at::Tensor
+  run(const at::Tensor& x, std::size_t begin, std::size_t end, Mode mode) const;
+  [[nodiscard]] std::size_t block_count() const;
 };
 
 }  // namespace swavd::trainer

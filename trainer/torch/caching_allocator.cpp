@@ -52,6 +52,7 @@ c10::DataPtr CachingAllocator::allocate(std::size_t bytes) {
       " bytes");
   Block* block = take(block_size(bytes + sizeof(Block)));
   TORCH_CHECK(block != nullptr, "cannot allocate memory: ", bytes, " bytes");
+  count(block->bytes);
   return {block + 1, block + 1, &release, host};
 }
 
@@ -82,10 +83,19 @@ void CachingAllocator::release(void* data) {
     return;
   }
   Block* block = static_cast<Block*>(data) - 1;
+  CachingAllocator& allocator = install();
+  allocator.used_bytes_ -= block->bytes;
   if (block->bytes < kLeastKept) {
     std::free(block);
   } else {
-    install().keep(block);
+    allocator.keep(block);
+  }
+}
+
+void CachingAllocator::count(std::size_t bytes) {
+  const std::size_t used = used_bytes_ += bytes;
+  std::size_t peak = peak_bytes_;
+  while (used > peak && !peak_bytes_.compare_exchange_weak(peak, used)) {
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -32,6 +33,15 @@ class CachingAllocator final : public c10::Allocator {
   /// Bytes held but not in use.
   [[nodiscard]] std::size_t idle_bytes() const;
 
+  /// Bytes of the blocks of all tensors that are alive.
+  [[nodiscard]] std::size_t used_bytes() const { return used_bytes_; }
+
+  /// The most they were since the last call of `forget_peak`.
+  [[nodiscard]] std::size_t peak_bytes() const { return peak_bytes_; }
+
+  /// Begins a new peak at what is in use.
+  void forget_peak() { peak_bytes_ = used_bytes_.load(); }
+
  private:
   /// Stands in front of the memory that is handed out, 64 bytes long so that
   /// the memory is aligned like it.
@@ -43,11 +53,14 @@ class CachingAllocator final : public c10::Allocator {
   CachingAllocator() = default;
 
   static void release(void* data);
+  void count(std::size_t bytes);
   void keep(Block* block) SWAVD_EXCLUDES(mutex_);
   [[nodiscard]] Block* take(std::size_t bytes) SWAVD_EXCLUDES(mutex_);
   /// Gives idle blocks back that were let go of before `step`.
   void drop_before(std::uint64_t step) SWAVD_REQUIRES(mutex_);
 
+  std::atomic<std::size_t> used_bytes_ = 0;
+  std::atomic<std::size_t> peak_bytes_ = 0;
   mutable Mutex mutex_;
   /// By size; of each the one let go of last stands last.
   std::map<std::size_t, std::vector<Block*>> idle_ SWAVD_GUARDED_BY(mutex_);

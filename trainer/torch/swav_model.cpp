@@ -6,7 +6,7 @@
 #include <ATen/ops/linear.h>
 #include <c10/core/GradMode.h>
 
-#include "trainer/torch/autocast.h"
+#include "trainer/nn/autocast.h"
 
 namespace swavd::trainer {
 
@@ -45,7 +45,7 @@ SwavModel::Output SwavModel::forward(
     Precision precision) const {
   at::Tensor projected;
   {
-    const AutocastGuard autocast(precision);
+    const AutocastGuard autocast(precision, prototypes.front().device().type());
     std::vector<at::Tensor> features;
     features.reserve(passes.size());
     for (const at::Tensor& crops : passes) {

@@ -8,21 +8,23 @@
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/stack.h>
-#include <ATen/ops/std.h>
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
 #include "trainer/model/check_options.h"
 #include "trainer/model/hf_config.h"
+#include "trainer/model/kept_activations.h"
 #include "trainer/model/timm_config.h"
-#include "trainer/optim/larc.h"
+#include "trainer/nn/autocast.h"
+#include "trainer/optim/loss_scale.h"
+#include "trainer/optim/optimizer.h"
 #include "trainer/swav/embedding_queue.h"
-#include "trainer/torch/autocast.h"
 #include "trainer/torch/averaged_model.h"
 #include "trainer/torch/caching_allocator.h"
 #include "trainer/torch/crop_tensors.h"
 #include "trainer/torch/initial_tensors.h"
 #include "trainer/torch/snapshot_tensors.h"
+#include "trainer/torch/step_figures.h"
 #include "trainer/torch/step_loss.h"
 #include "trainer/torch/swav_model.h"
 #include "trainer/torch/torch_errors.h"
@@ -35,8 +37,9 @@ namespace {
 constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kHeadFile = "head.safetensors";
 constexpr const char* kStateFile = "state.safetensors";
-constexpr std::int64_t kReportedEmbeddings = 16;
 constexpr const char* kRawPrefix = "raw.";
+constexpr const char* kNonFiniteLoss = "nonfinite_loss";
+constexpr const char* kNonFiniteGradient = "nonfinite_grad";
 
 /// Seconds since the last call, or since it was made.
 class LapTimer {
@@ -58,8 +61,9 @@ class LapTimer {
 std::vector<SnapshotTensor> snapshot_layout(
     const SwavModel& model,
     const AveragedModel* average,
-    const Larc& optimizer,
-    const EmbeddingQueue& queue) {
+    const Optimizer& optimizer,
+    const EmbeddingQueue& queue,
+    const LossScale& loss_scale) {
   std::vector<SnapshotTensor> model_file;
   std::vector<SnapshotTensor> head_file;
   std::vector<SnapshotTensor> state_file;
@@ -85,20 +89,16 @@ std::vector<SnapshotTensor> snapshot_layout(
     state_file.push_back({kStateFile, "queue.embeddings", queue.embeddings()});
     state_file.push_back({kStateFile, "queue.images", queue.pushed()});
   }
+  if (loss_scale.active()) {
+    state_file.push_back({kStateFile, "loss_scale.scale", loss_scale.scale()});
+    state_file.push_back(
+        {kStateFile, "loss_scale.good_steps", loss_scale.good_steps()});
+  }
   std::vector<SnapshotTensor> all = std::move(model_file);
   all.insert(all.end(), head_file.begin(), head_file.end());
   all.insert(all.end(), state_file.begin(), state_file.end());
   all.insert(all.end(), raw.begin(), raw.end());
   return all;
-}
-
-/// Every so many rows of `rows` that at most `most` are left.
-std::vector<float> spread_rows(const at::Tensor& rows, std::int64_t most) {
-  const std::int64_t stride = (rows.size(0) + most - 1) / most;
-  const at::Tensor some =
-      rows.slice(0, 0, rows.size(0), stride).to(at::kFloat).contiguous();
-  const auto* values = some.const_data_ptr<float>();
-  return {values, values + some.numel()};
 }
 
 std::string config_json(
@@ -117,6 +117,14 @@ Status check_has_crops(const loader::Batch& batch) {
   return ok_status();
 }
 
+/// Why a step must not be completed; empty: it may.
+std::string why_not(const StepReport& report) {
+  if (!std::isfinite(report.loss)) {
+    return kNonFiniteLoss;
+  }
+  return std::isfinite(report.grad_norm) ? "" : kNonFiniteGradient;
+}
+
 class TorchTrainer final : public Trainer {
  public:
   TorchTrainer(const TrainerOptions& options, TrunkDesign design)
@@ -129,6 +137,7 @@ class TorchTrainer final : public Trainer {
             options.swav.assign_crops,
             options.swav.queue_images,
             options.head.out),
+        loss_scale_(options.precision),
         average_(
             options.ema > 0 ? std::make_unique<AveragedModel>(
                                   model_,
@@ -136,7 +145,7 @@ class TorchTrainer final : public Trainer {
                                   options.head,
                                   options.ema)
                             : nullptr),
-        layout_(snapshot_layout(model_, average_.get(), optimizer_, queue_)),
+        layout_(layout_with(average_.get())),
         staging_(layout_),
         random_json_(fmt::format(
             R"({{"generator":"philox4x32-10","seed":{}}})",
@@ -146,6 +155,8 @@ class TorchTrainer final : public Trainer {
     if (average_ != nullptr) {
       average_->start_over();
     }
+    model_.trunk.recomputed =
+        checkpoint_ends(design_, options.checkpoint_groups);
   }
 
   loader::BufferAllocator allocator() override {
@@ -166,14 +177,14 @@ class TorchTrainer final : public Trainer {
 
   void stop_averaging() override {
     average_.reset();
-    layout_ = snapshot_layout(model_, nullptr, optimizer_, queue_);
+    layout_ = layout_with(nullptr);
     staging_ = Staging(layout_);
   }
 
   Status begin_with(const InitialWeights& weights) override {
     return catch_torch<std::monostate>("begin with given weights", [&] {
-      const Status copied = copy_initial_tensors(
-          snapshot_layout(model_, nullptr, optimizer_, queue_), weights);
+      const Status copied =
+          copy_initial_tensors(layout_with(nullptr), weights);
       if (copied.ok() && average_ != nullptr) {
         average_->start_over();
       }
@@ -199,11 +210,20 @@ class TorchTrainer final : public Trainer {
     return average_ != nullptr ? average_->model() : model_;
   }
 
+  /// What snapshots hold, with this average or none.
+  [[nodiscard]] std::vector<SnapshotTensor> layout_with(
+      const AveragedModel* average) const {
+    return snapshot_layout(model_, average, optimizer_, queue_, loss_scale_);
+  }
+
   [[nodiscard]] at::Tensor pooled_features(const loader::Batch& batch) const;
   void use_threads();
   void forget_gradients();
-  [[nodiscard]] double gradient_norm() const;
+  [[nodiscard]] at::Tensor gradient_norm() const;
   [[nodiscard]] StepReport train_on(
+      const loader::Batch& batch,
+      double learning_rate);
+  [[nodiscard]] StepReport try_step(
       const loader::Batch& batch,
       double learning_rate);
   [[nodiscard]] Status restore_from(
@@ -215,8 +235,9 @@ class TorchTrainer final : public Trainer {
   TrunkDesign design_;
   SwavModel model_;
   std::vector<at::Tensor> parameters_;
-  Larc optimizer_;
+  Optimizer optimizer_;
   EmbeddingQueue queue_;
+  LossScale loss_scale_;
   std::unique_ptr<AveragedModel> average_;  ///< nullptr: none
   std::vector<SnapshotTensor> layout_;
   Staging staging_;
@@ -239,7 +260,7 @@ void TorchTrainer::forget_gradients() {
   }
 }
 
-double TorchTrainer::gradient_norm() const {
+at::Tensor TorchTrainer::gradient_norm() const {
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> gradients;
   for (const at::Tensor& parameter : parameters_) {
@@ -247,8 +268,7 @@ double TorchTrainer::gradient_norm() const {
       gradients.push_back(parameter.grad());
     }
   }
-  const at::Tensor norms = at::stack(at::_foreach_norm(gradients));
-  return at::linalg_vector_norm(norms).item<double>();
+  return at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients)));
 }
 
 Result<StepReport> TorchTrainer::step(
@@ -271,19 +291,44 @@ Result<StepReport> TorchTrainer::step(
         fmt::format("learning rate {} is not usable", learning_rate)};
   }
   use_threads();
+  CachingAllocator& memory = CachingAllocator::install();
+  memory.forget_peak();
   Result<StepReport> report = catch_torch<StepReport>(
       "training step", [&] { return train_on(batch, learning_rate); });
+  if (report.ok()) {
+    report.value().peak_bytes = memory.peak_bytes();
+  }
   forget_gradients();
-  CachingAllocator::install().end_step();
+  memory.end_step();
   return report;
 }
 
 StepReport TorchTrainer::train_on(
     const loader::Batch& batch,
     double learning_rate) {
+  const LossScale::State scale_before = loss_scale_.state();
+  StepReport report = try_step(batch, learning_rate);
+  while (report.skip_reason == kNonFiniteGradient && loss_scale_.back_off()) {
+    const std::int32_t overflows = report.overflows + 1;
+    report = try_step(batch, learning_rate);
+    report.overflows = overflows;
+  }
+  if (report.trained) {
+    loss_scale_.grow();
+  } else {
+    loss_scale_.set_state(scale_before);  // the batch is to blame
+  }
+  report.loss_scale = loss_scale_.value();
+  return report;
+}
+
+StepReport TorchTrainer::try_step(
+    const loader::Batch& batch,
+    double learning_rate) {
   StepReport report;
   report.step = steps_;
   LapTimer timer;
+  forget_gradients();
   StepRollback rollback(model_);
   model_.normalise_prototypes();
   const SwavOptions& swav = options_.swav;
@@ -296,27 +341,34 @@ StepReport TorchTrainer::train_on(
       loss_scores(model_, output, queue_),
       batch.images,
       loss_options(swav, steps_));
-  report.loss = loss.item<double>();
   report.phases.sinkhorn = timer.lap();
-  if (!std::isfinite(report.loss)) {
-    report.skip_reason = "nonfinite_loss";
-    return report;
-  }
 
-  loss.backward();
-  report.grad_norm = gradient_norm();
-  report.phases.backward = timer.lap();
-  if (!std::isfinite(report.grad_norm)) {
-    report.skip_reason = "nonfinite_grad";
-    return report;
-  }
-
+  loss_scale_.scaled(loss).backward();
+  loss_scale_.unscale(parameters_);
+  const at::Tensor grad_norm = gradient_norm();
   if (steps_ < swav.freeze_prototypes_steps) {
     for (const at::Tensor& set : model_.prototypes) {
       set.mutable_grad().reset();
     }
   }
-  optimizer_.step(learning_rate);
+  const Optimizer::Update update = optimizer_.prepare();
+  const auto first_crop = [&](const at::Tensor& rows) {
+    return rows.narrow(0, 0, batch.images);
+  };
+  read_figures(
+      {loss,
+       grad_norm,
+       update.trust_ratios,
+       first_crop(output.embeddings),
+       first_crop(output.scores.front())},
+      report);
+  report.phases.backward = timer.lap();
+  report.skip_reason = why_not(report);
+  if (!report.skip_reason.empty()) {
+    return report;
+  }
+
+  optimizer_.apply(update, learning_rate);
   if (steps_ >= swav.queue_start_steps) {
     queue_.push(output.embeddings, batch.images);
   }
@@ -328,19 +380,6 @@ StepReport TorchTrainer::train_on(
   if (average_ != nullptr) {
     average_->update(steps_);
   }
-
-  const at::NoGradGuard no_grad;
-  const auto first_crop = [&](const at::Tensor& rows) {
-    return rows.narrow(0, 0, batch.images);
-  };
-  const at::Tensor embeddings = first_crop(output.embeddings);
-  report.feature_std =
-      embeddings.std(0, /*unbiased=*/false).mean().item<double>();
-  report.embeddings = spread_rows(embeddings, kReportedEmbeddings);
-  const at::Tensor best =
-      first_crop(output.scores.front()).argmax(1).to(at::kInt).contiguous();
-  const auto* top = best.const_data_ptr<std::int32_t>();
-  report.top_prototypes.assign(top, top + best.numel());
   report.phases.optimizer = timer.lap();
   return report;
 }
@@ -397,7 +436,9 @@ Status TorchTrainer::restore_from(
 }
 
 at::Tensor TorchTrainer::pooled_features(const loader::Batch& batch) const {
-  const AutocastGuard autocast(options_.precision);
+  const AutocastGuard autocast(
+      options_.precision, model_.prototypes.front().device().type());
+  return model_.trunk
   return published()
       .trunk
       .forward(group_tensor(batch.groups.front(), batch.images), Mode::kEval)

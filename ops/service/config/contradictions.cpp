@@ -1,5 +1,6 @@
 #include "ops/service/config/contradictions.h"
 
+#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
@@ -79,6 +80,30 @@ void check_loader(const LoaderConfig& loader, Found& found) {
   if (loader.crops.empty()) {
     found.push_back(
         {{"loader.crops"}, "is missing: name a model.preset or set it"});
+  }
+}
+
+void check_precision(const Config& config, Found& found) {
+  const std::int64_t groups = config.precision.checkpoint_groups;
+  const bool resnet = config.model.trunk == "resnet";
+  const std::vector<std::int64_t>& depths = config.model.stage_depths;
+  const std::int64_t blocks =
+      resnet ? std::accumulate(depths.begin(), depths.end(), std::int64_t{0})
+             : config.model.depth;
+  if (groups == 1) {
+    found.push_back(
+        {{"precision.checkpoint_groups"},
+         "one group would keep all its activations: write 0 for off, or at "
+         "least 2"});
+  } else if (groups > blocks) {
+    const char* key = resnet ? "model.stage_depths" : "model.depth";
+    found.push_back(
+        {{"precision.checkpoint_groups", key},
+         fmt::format(
+             "{} is more than the {} blocks of the trunk ({})",
+             groups,
+             blocks,
+             key)});
   }
 }
 
@@ -196,6 +221,7 @@ std::vector<Contradiction> find_contradictions(const Config& config) {
   check_trunk_keys(config, found);
   check_swav(config, found);
   check_schedule(config.schedule, found);
+  check_precision(config, found);
   check_ahead(config, found);
   check_lease(config.lease, found);
   check_addresses(config, found);

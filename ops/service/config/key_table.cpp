@@ -23,7 +23,8 @@ constexpr std::string_view kSchedules[] = {
     "cosine",
     "constant"};
 constexpr std::string_view kCosines[] = {"rescaled", "fixed"};
-constexpr std::string_view kPrecisions[] = {"fp32", "bf16"};
+constexpr std::string_view kOptimizers[] = {"larc", "sgd", "lars"};
+constexpr std::string_view kPrecisions[] = {"fp32", "bf16", "fp16"};
 constexpr std::string_view kAddressings[] = {"auto", "path", "virtual"};
 constexpr std::string_view kLogLevels[] = {"debug", "info", "warning", "error"};
 constexpr std::string_view kLogFormats[] = {"text", "json"};
@@ -240,12 +241,14 @@ const Key kKeys[] = {
   {"swav.pass_per_crop", SWAVD_FIELD(swav.pass_per_crop), form_only(Form::kFlag), kLineage,
    "The trunk sees each crop by itself, with batch statistics of its own, instead of all crops of one size together."},
 
+  {"optimizer.kind", SWAVD_FIELD(optimizer.kind), one_of(kOptimizers), kLineage,
+   "How gradients are scaled: `larc` per tensor as SEER does it (apex), `sgd` not at all, `lars` per tensor but for biases and normalisations."},
   {"optimizer.momentum", SWAVD_FIELD(optimizer.momentum), real(0, 0.9999), kLineage,
    "Of stochastic gradient descent."},
   {"optimizer.weight_decay", SWAVD_FIELD(optimizer.weight_decay), real(0, 1), kLineage,
-   "L2, on weights that are neither biases nor of a normalisation."},
+   "L2. `lars` leaves biases and normalisations out, `larc` a tensor whose values or gradients are all zero."},
   {"optimizer.trust", SWAVD_FIELD(optimizer.trust), real_above(0, 1), kLineage,
-   "LARC's trust coefficient."},
+    "Trust coefficient of `larc` and `lars`."},
   {"optimizer.max_skipped_steps", SWAVD_FIELD(optimizer.max_skipped_steps), integer(1, 1 << 20, "steps"), kRestart,
    "So many steps with a non-finite loss or gradient in a row pause training."},
 
@@ -273,7 +276,9 @@ const Key kKeys[] = {
    "`rescaled`: over what is left after the warm-up (SwAV); `fixed`: over the whole run (VISSL)."},
 
   {"precision.compute", SWAVD_FIELD(precision.compute), one_of(kPrecisions), kLineage,
-   "Of convolutions and matrix products; loss, statistics and weights stay fp32."},
+   "Of convolutions and matrix products; loss, statistics and weights stay fp32. `fp16` scales the loss, see [precision.md](precision.md)."},
+  {"precision.checkpoint_groups", SWAVD_FIELD(precision.checkpoint_groups), integer(0, 128), kRestart,
+   "Divides the trunk's blocks into so many groups, of which all but the last compute their activations anew in the backward pass: less memory, more time. 0: off."},
   {"precision.threads", SWAVD_FIELD(precision.threads), integer(0, 4096, "threads"), kRestart,
    "Of a step on CPU; 0: all cores."},
 

@@ -187,6 +187,16 @@ INSTANTIATE_TEST_SUITE_P(
             2,
             "snapshot.every",
             "whole seconds"},
+        OneMistake{
+            "[optimizer]\nkind = \"lar\"",
+            2,
+            "optimizer.kind",
+            "one of larc, sgd, lars"},
+        OneMistake{
+            "[precision]\ncompute = \"half\"",
+            2,
+            "precision.compute",
+            "one of fp32, bf16, fp16"},
         OneMistake{"[model]\nw0 = 20", 2, "model.w0", "a multiple of 8"},
         OneMistake{"[model]\nwm = 1", 2, "model.wm", "above 1"},
         OneMistake{
@@ -290,6 +300,16 @@ INSTANTIATE_TEST_SUITE_P(
             4,
             "schedule.end_learning_rate",
             "above schedule.learning_rate"},
+        OneMistake{
+            "[precision]\ncheckpoint_groups = 1",
+            2,
+            "precision.checkpoint_groups",
+            "write 0 for off, or at least 2"},
+        OneMistake{
+            "[precision]\ncheckpoint_groups = 14",
+            2,
+            "precision.checkpoint_groups",
+            "model.depth = 13"},
         OneMistake{
             "[stream]\nmax_ahead_records = 6400\n[snapshot]\n"
             "every_steps = 100\nevery = \"0s\"",

@@ -46,6 +46,8 @@ TEST(CheckOptions, NamesTheOptionThatIsOutOfRange) {
            [](auto& o) { o.optimizer.weight_decay = -1e-5; }},
           {"optimizer.trust", [](auto& o) { o.optimizer.trust = 0; }},
           {"ema", [](auto& o) { o.ema = 1; }},
+          {"checkpoint_groups", [](auto& o) { o.checkpoint_groups = 1; }},
+          {"checkpoint_groups", [](auto& o) { o.checkpoint_groups = 14; }},
           {"threads", [](auto& o) { o.threads = -1; }},
           {"eval_size", [](auto& o) { o.eval_size = 257; }},
       };

@@ -122,6 +122,22 @@ TEST(BatchNorm, EvaluationUsesTheRunningStatisticsAndLeavesThemAlone) {
   EXPECT_TRUE(norm.running_mean.equal(before));
 }
 
+TEST(BatchNorm, RecomputingGivesTheSameBitsAndMovesNoStatistics) {
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kHalf}) {
+    const ParameterStore store = norm_store(24);
+    const BatchNorm norm(store, "n");
+    const at::Tensor x = random_tensor({5, 24, 3, 3}, "x").to(type);
+    const at::Tensor r = random_tensor({5, 24, 3, 3}, "residual").to(type);
+    const at::Tensor first = norm.forward_add_relu(x, r, Mode::kTrain);
+    const at::Tensor mean = norm.running_mean.clone();
+    const at::Tensor variance = norm.running_var.clone();
+    const at::Tensor again = norm.forward_add_relu(x, r, Mode::kRecompute);
+    EXPECT_TRUE(again.equal(first)) << type;
+    EXPECT_TRUE(norm.running_mean.equal(mean)) << type;
+    EXPECT_TRUE(norm.running_var.equal(variance)) << type;
+  }
+}
+
 TEST(BatchNorm, AFarOffMeanCostsNoPrecision) {
   // A sum of squares would lose the variance of 1 beside the mean of 1000.
   const ParameterStore store = norm_store(24);

@@ -6,6 +6,8 @@
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
+#include "trainer/nn/autocast.h"
+
 namespace swavd::trainer {
 namespace {
 
@@ -154,6 +156,26 @@ TEST(Trunk, GivesTheMapsOfItsLastStages) {
     EXPECT_EQ(
         built.trunk.stage_maps(images, Mode::kEval, 9).size(),
         built.design.stages.size());
+  }
+}
+
+TEST(Trunk, ActivationsStayChannelsLastInEveryPrecision) {
+  for (const TrunkOptions& options : small_trunks()) {
+    const BuiltTrunk built(options);
+    for (const Precision precision :
+         {Precision::kFloat32, Precision::kBfloat16, Precision::kFloat16}) {
+      const AutocastGuard autocast(precision, at::kCPU);
+      at::Tensor y =
+          built.trunk.forward_stem(image_batch(2, 64), Mode::kTrain);
+      for (const auto& blocks : built.trunk.stages) {
+        for (const ResidualBlock& block : blocks) {
+          y = block.forward(y, Mode::kTrain);
+          EXPECT_TRUE(y.is_contiguous(at::MemoryFormat::ChannelsLast));
+        }
+      }
+      const bool reduced = precision != Precision::kFloat32;
+      EXPECT_EQ(y.scalar_type() != at::kFloat, reduced);
+    }
   }
 }
 

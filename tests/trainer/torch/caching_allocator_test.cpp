@@ -62,6 +62,26 @@ TEST(CachingAllocator, BlocksMayBeLetGoOfByAnotherThread) {
   }
 }
 
+TEST(CachingAllocator, ThePeakIsTheMostThatWasInUseAtOnce) {
+  CachingAllocator& allocator = CachingAllocator::install();
+  const at::Tensor kept = at::empty({kBigFloats});
+  allocator.forget_peak();
+  const std::size_t before = allocator.used_bytes();
+  EXPECT_EQ(allocator.peak_bytes(), before);
+  at::Tensor first = at::empty({kBigFloats});
+  first.reset();
+  at::Tensor second = at::empty({kBigFloats});
+  at::Tensor little = at::empty({10});
+  const std::size_t most = allocator.used_bytes();
+  EXPECT_GE(most, before + sizeof(float) * (kBigFloats + 10));
+  second.reset();
+  little.reset();
+  EXPECT_EQ(allocator.used_bytes(), before);
+  EXPECT_EQ(allocator.peak_bytes(), most);
+  allocator.forget_peak();
+  EXPECT_EQ(allocator.peak_bytes(), before);
+}
+
 TEST(CachingAllocator, AnImpossibleRequestIsAnExceptionThatSaysSo) {
   CachingAllocator::install();
   try {

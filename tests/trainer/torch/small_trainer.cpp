@@ -77,6 +77,34 @@ loader::Batch evaluation_batch() {
   return batch;
 }
 
+loader::Batch noise_batch(
+    std::int32_t images,
+    const std::vector<GroupShape>& groups) {
+  loader::Batch batch;
+  batch.images = images;
+  for (const GroupShape& shape : groups) {
+    const std::size_t count =
+        static_cast<std::size_t>(shape.crops * images * 3) *
+        static_cast<std::size_t>(shape.size * shape.size);
+    auto values = std::make_shared<std::vector<float>>(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      (*values)[i] = hashed(
+          static_cast<std::uint32_t>(i),
+          static_cast<std::uint32_t>(shape.size));
+    }
+    loader::CropGroup group;
+    group.crops = shape.crops;
+    group.size = shape.size;
+    group.data = std::shared_ptr<float>(values, values->data());
+    batch.groups.push_back(std::move(group));
+  }
+  return batch;
+}
+
+std::map<std::string, ByteVector> state_files(Trainer& trainer) {
+  return MemorySnapshot(trainer.freeze()).files();
+}
+
 StepReport must_step(Trainer& trainer, int step, double learning_rate) {
   const Result<StepReport> report =
       trainer.step(small_batch(step), learning_rate);

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <c10/core/DeviceType.h>
+
+#include "trainer/options.h"
+
+namespace swavd::trainer {
+
+/// While it lives, matrix products and convolutions of this thread on `device`
+/// run in the reduced type that the precision names; for float32 it does
+/// nothing. Weights cast meanwhile are forgotten at the end.
+class AutocastGuard {
+ public:
+  AutocastGuard(Precision precision, c10::DeviceType device);
+  AutocastGuard(const AutocastGuard&) = delete;
+  AutocastGuard& operator=(const AutocastGuard&) = delete;
+  ~AutocastGuard();
+
+ private:
+  c10::DeviceType device_;
+  bool active_ = false;
+};
+
+/// What a guard of this thread asks for on `device` now.
+[[nodiscard]] Precision current_precision(c10::DeviceType device);
+
+}  // namespace swavd::trainer

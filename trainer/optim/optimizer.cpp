@@ -1,0 +1,152 @@
+#include "trainer/optim/optimizer.h"
+
+#include <limits>
+#include <tuple>
+#include <utility>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/_foreach_add.h>
+#include <ATen/ops/_foreach_addcmul.h>
+#include <ATen/ops/_foreach_mul.h>
+#include <ATen/ops/_foreach_norm.h>
+#include <ATen/ops/gather.h>
+#include <ATen/ops/isnan.h>
+#include <ATen/ops/ones_like.h>
+#include <ATen/ops/sort.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/where.h>
+#include <ATen/ops/zeros_like.h>
+#include <c10/core/GradMode.h>
+
+namespace swavd::trainer {
+
+namespace {
+
+constexpr double kNormEpsilon = 1e-8;  // apex's default
+
+/// L2 norms, [tensors].
+at::Tensor norms_of(const std::vector<at::Tensor>& tensors) {
+  return at::stack(at::_foreach_norm(tensors));
+}
+
+/// `ratios` where `live`, else NaN.
+at::Tensor live_ratios(const at::Tensor& ratios, const at::Tensor& live) {
+  return at::where(
+      live, ratios, at::Scalar(std::numeric_limits<double>::quiet_NaN()));
+}
+
+/// `ratios` with 1 for NaN, one by one.
+std::vector<at::Tensor> factors_of(const at::Tensor& ratios) {
+  return at::where(ratios.isnan(), at::ones_like(ratios), ratios).unbind();
+}
+
+at::Tensor percentiles(const at::Tensor& ratios) {
+  const at::Tensor ascending = std::get<0>(ratios.sort());  // NaN comes last
+  const at::Tensor last = ratios.isnan().logical_not().sum() - 1;
+  const at::Tensor ranks = at::stack({last * 0.1, last * 0.5, last * 0.9});
+  // Without any number `last` is -1, and the first rank holds a NaN.
+  return ascending.gather(0, ranks.round().clamp_min(0).to(at::kLong));
+}
+
+}  // namespace
+
+Optimizer::Optimizer(
+    std::vector<at::Tensor> parameters,
+    const OptimizerOptions& options)
+    : parameters_(std::move(parameters)),
+      options_(options) {
+  const at::NoGradGuard no_grad;
+  momenta_.reserve(parameters_.size());
+  for (const at::Tensor& parameter : parameters_) {
+    momenta_.push_back(at::zeros_like(parameter));
+  }
+}
+
+Optimizer::Update Optimizer::prepare() const {
+  const at::NoGradGuard no_grad;
+  Update update;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (parameters_[i].grad().defined()) {
+      update.parameters.push_back(parameters_[i]);
+      update.directions.push_back(parameters_[i].grad());
+      update.momenta.push_back(momenta_[i]);
+    }
+  }
+  if (update.parameters.empty()) {
+    return update;
+  }
+  switch (options_.kind) {
+    case OptimizerKind::kSgd:
+      prepare_sgd(update);
+      break;
+    case OptimizerKind::kLarc:
+      prepare_larc(update);
+      break;
+    case OptimizerKind::kLars:
+      prepare_lars(update);
+      break;
+  }
+  return update;
+}
+
+void Optimizer::prepare_sgd(Update& update) const {
+  at::_foreach_add_(
+      update.directions, update.parameters, options_.weight_decay);
+}
+
+void Optimizer::prepare_larc(Update& update) const {
+  const double decay = options_.weight_decay;
+  const at::Tensor p = norms_of(update.parameters);
+  const at::Tensor g = norms_of(update.directions);
+  const at::Tensor live = p.ne(0).logical_and_(g.ne(0));
+  const at::Tensor ratios =
+      live_ratios(options_.trust * p / (g + decay * p + kNormEpsilon), live);
+  at::_foreach_addcmul_(
+      update.directions,
+      update.parameters,
+      live.to(p.scalar_type()).mul_(decay).unbind());
+  update.factors = factors_of(ratios);
+  update.trust_ratios = percentiles(ratios);
+}
+
+void Optimizer::prepare_lars(Update& update) const {
+  std::vector<at::Tensor> parameters;
+  std::vector<at::Tensor> directions;
+  for (std::size_t i = 0; i < update.parameters.size(); ++i) {
+    if (update.parameters[i].dim() != 1) {
+      parameters.push_back(update.parameters[i]);
+      directions.push_back(update.directions[i]);
+    }
+  }
+  if (parameters.empty()) {
+    return;
+  }
+  at::_foreach_add_(directions, parameters, options_.weight_decay);
+  const at::Tensor p = norms_of(parameters);
+  const at::Tensor d = norms_of(directions);
+  const at::Tensor ratios =
+      live_ratios(options_.trust * p / d, p.gt(0).logical_and_(d.gt(0)));
+  const std::vector<at::Tensor> factors = factors_of(ratios);
+  const at::Tensor one = at::ones_like(factors.front());
+  auto next = factors.begin();
+  for (const at::Tensor& parameter : update.parameters) {
+    update.factors.push_back(parameter.dim() == 1 ? one : *next++);
+  }
+  update.trust_ratios = percentiles(ratios);
+}
+
+void Optimizer::apply(const Update& update, double learning_rate) noexcept {
+  if (update.parameters.empty()) {
+    return;
+  }
+  const at::NoGradGuard no_grad;
+  at::_foreach_mul_(update.momenta, options_.momentum);
+  if (update.factors.empty()) {
+    at::_foreach_add_(update.momenta, update.directions);
+  } else {
+    at::_foreach_addcmul_(update.momenta, update.directions, update.factors);
+  }
+  at::_foreach_add_(update.parameters, update.momenta, -learning_rate);
+}
+
+}  // namespace swavd::trainer
