@@ -85,9 +85,8 @@ std::int64_t head_bytes(
   constexpr std::int64_t kScores = 5;
   const std::int64_t prototypes = std::accumulate(
       head.prototypes.begin(), head.prototypes.end(), std::int64_t{0});
-  return rows *
-         (width * reduced_bytes +
-          (kEmbeddings * head.out + kScores * prototypes) * kFloatBytes);
+  return rows * (width * reduced_bytes +
+                 (kEmbeddings * head.out + kScores * prototypes) * kFloatBytes);
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ namespace swavd::bin {
 namespace {
 
 Status embed(const ModelArguments& arguments) {
-  auto model = daemon::load_model(arguments.snapshot, use_of(arguments.weights));
+  auto model =
+      daemon::load_model(arguments.snapshot, use_of(arguments.weights));
   if (!model.ok()) {
     return model.error();
   }

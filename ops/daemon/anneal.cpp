@@ -140,6 +140,7 @@ Status Branch::plan() {
       options_.images, static_cast<std::uint64_t>(config_.loader.batch_images));
   schedule_ = scheduler::anneal_from(
       schedule_options(config_), run_.schedule, images_, options_.end_rate);
+  run_.schedule.set_rate = {};  // the branch begins at it
   if (schedule_.learning_rate <= options_.end_rate) {
     return Error{
         ErrorCode::kInvalidArgument,

@@ -28,7 +28,6 @@ loader::LoaderOptions epoch_options(
   options.augment.gray_probability = 0;
   options.augment.blur_probability = 0;
   options.batch_images = query.protocol.batch;
-  options.drop_incomplete = true;
   options.seed = stream_key(query.seed, fmt::format("eval/epoch/{}", epoch));
   return options;
 }
@@ -127,13 +126,16 @@ Status ClassifierRun::train(trainer::Classifier& classifier) {
         epoch_options(config_, query_, epoch),
         classifier.allocator(),
         [&](const loader::Batch& batch,
-            const std::vector<std::int32_t>& labels) {
+            const std::vector<std::int32_t>& labels) -> Status {
+          if (batch.images < query_.protocol.batch) {
+            return ok_status();  // the rest of the epoch
+          }
           return stepped(classifier.step(
               batch, labels, rates_at(query_.protocol, epoch, share())));
         }));
     SWAVD_RETURN_IF_ERROR(end_epoch(epoch));
     report_.rejected = rejected_;
-    done_ = (number + 1) * images_.places.size();  // rests and rejected too
+    done_ = (number + 1) * images_.places.size();  // rejected ones too
   }
   return ok_status();
 }

@@ -1,5 +1,6 @@
 #include "ops/daemon/prober.h"
 
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -42,6 +43,41 @@ std::string last_line(std::string text) {
   }
   const std::size_t line = text.rfind('\n');
   return line == std::string::npos ? text : text.substr(line + 1);
+}
+
+/// Why a child gave no figure.
+struct Trouble {
+  std::string_view reason;  ///< the word in the log and in the counter
+  std::string what;
+};
+
+std::optional<Trouble> trouble_of(
+    const ChildOutcome& outcome,
+    std::chrono::milliseconds limit) {
+  switch (outcome.end) {
+    case ChildEnd::kTimedOut:
+      return Trouble{
+          "probe_timeout",
+          fmt::format(
+              "took longer than probe.time_limit ({} s): raise it, or lower "
+              "probe.bank and probe.queries",
+              std::chrono::duration_cast<std::chrono::seconds>(limit).count())};
+    case ChildEnd::kSignalled:
+      return Trouble{
+          "probe_killed", fmt::format("ended by signal {}", outcome.status)};
+    case ChildEnd::kExited:
+    case ChildEnd::kStopped:
+      break;
+  }
+  if (outcome.end == ChildEnd::kExited && outcome.status != 0) {
+    return Trouble{
+        "probe_failed",
+        fmt::format(
+            "exited with status {}: {}",
+            outcome.status,
+            last_line(outcome.err))};
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -125,45 +161,17 @@ void Prober::probe(const Job& job, const std::stop_token& stop) {
     failed("probe_start", child.error().message);
     return;
   }
-  const ChildOutcome& outcome = child.value();
-  switch (outcome.end) {
-    case ChildEnd::kStopped:
-      return;
-    case ChildEnd::kTimedOut:
-      failed(
-          "probe_timeout",
-          fmt::format(
-              "snapshot {} took longer than probe.time_limit ({} s): raise it, "
-              "or lower probe.bank and probe.queries",
-              job.id,
-              std::chrono::duration_cast<std::chrono::seconds>(
-                  options_.time_limit)
-                  .count()));
-      return;
-    case ChildEnd::kSignalled:
-      failed(
-          "probe_killed",
-          fmt::format(
-              "snapshot {}: ended by signal {}", job.id, outcome.status));
-      return;
-    case ChildEnd::kExited:
-      break;
-  }
-  if (outcome.status != 0) {
-    failed(
-        "probe_failed",
-        fmt::format(
-            "snapshot {}: exited with status {}: {}",
-            job.id,
-            outcome.status,
-            last_line(outcome.err)));
+  if (child.value().end == ChildEnd::kStopped) {
     return;
   }
-  auto report = read_report(outcome.out);
+  const std::string snapshot = fmt::format("snapshot {}: ", job.id);
+  if (const auto trouble = trouble_of(child.value(), options_.time_limit)) {
+    failed(trouble->reason, snapshot + trouble->what);
+    return;
+  }
+  auto report = read_report(child.value().out);
   if (!report.ok()) {
-    failed(
-        "probe_malformed",
-        fmt::format("snapshot {}: {}", job.id, report.error().message));
+    failed("probe_malformed", snapshot + report.error().message);
     return;
   }
   ProbeFigures figures = std::move(report).value();
@@ -172,6 +180,10 @@ void Prober::probe(const Job& job, const std::stop_token& stop) {
   figures.ended_ms = clock_.unix_ms();
   const std::chrono::duration<double> took = clock_.steady() - begun;
   registry_.observe(Id::kProbeDuration, took.count());
+  show(figures);
+}
+
+void Prober::show(const ProbeFigures& figures) {
   registry_.set(Id::kProbeTop1, figures.top1 / kPercent);
   registry_.set(Id::kProbeError, figures.standard_error / kPercent);
   registry_.set(Id::kProbePixels, figures.pixels_top1 / kPercent);
@@ -181,7 +193,7 @@ void Prober::probe(const Job& job, const std::stop_token& stop) {
       "probed",
       fmt::format(
           "snapshot {}: kNN {:.2f} ± {:.2f} %, raw pixels {:.2f} %",
-          job.id,
+          figures.snapshot_id,
           figures.top1,
           figures.standard_error,
           figures.pixels_top1),

@@ -7,6 +7,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "metrics/registry.h"
 #include "ops/base/clock.h"
@@ -60,6 +61,8 @@ class Prober {
 
   void loop(const std::stop_token& stop);
   void probe(const Job& job, const std::stop_token& stop);
+  /// To the metrics, the log and the board.
+  void show(const ProbeFigures& figures);
   void failed(std::string_view reason, const std::string& what);
 
   const Clock& clock_;

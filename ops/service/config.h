@@ -57,7 +57,7 @@ struct ModelConfig {
   std::string trainer = "torch";  ///< torch, ledger
   std::string preset = "tiny";
   std::uint64_t seed = 0;
-  std::string init_from;  ///< empty: a new run begins at random
+  std::string init_from;           ///< empty: a new run begins at random
   std::string trunk = "regnet_y";  ///< regnet_y, regnet_x, resnet
   // regnet_y, regnet_x
   std::int64_t depth = 13;

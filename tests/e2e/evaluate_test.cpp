@@ -234,8 +234,10 @@ TEST_F(Evaluation, RefusesImagesItCannotLearnFrom) {
 
 TEST_F(Evaluation, FilesThatDoNotDecodeAreCounted) {
   std::ofstream(path("test/red/broken.png")) << "no image";
+  std::ofstream(path("train/blue/broken.png")) << "no image";
   const json linear = report("linear", {"--batch", "24", "--epochs", "1"});
-  EXPECT_EQ(linear.at("rejected"), 1);
+  EXPECT_EQ(linear.at("rejected"), 2);
+  EXPECT_EQ(linear.at("train_images"), 121);
   EXPECT_EQ(linear.at("test_images"), 60);
 }
 

@@ -2,6 +2,7 @@
 // says of crops and snapshots that it cannot use.
 
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <limits>
 #include <string>
@@ -14,6 +15,7 @@
 #include "tests/e2e/golden_steps.h"
 #include "tests/e2e/images.h"
 #include "tests/e2e/site.h"
+#include "tests/state/s3/real_s3.h"
 
 namespace swavd::e2e {
 namespace {
@@ -24,6 +26,27 @@ using ::testing::HasSubstr;
 
 json manifest_of(const std::string& folder) {
   return json::parse(read_text(folder + "/manifest.json"), nullptr, false);
+}
+
+/// Two steps of a small network, drained: snapshots of both.
+void train_two_steps(Site& site) {
+  fill_folder(site.path("images"), 48, 0);
+  push(site.stream_url(), site.path("images"));
+  std::vector<std::string> small = {"--stop-after-images", "32"};
+  for (const char* setting :
+       {"model.depth=2",
+        "model.w0=16",
+        "model.wa=0",
+        "model.head_hidden=[8]",
+        "model.head_out=6",
+        "swav.prototypes=9",
+        "schedule.warmup_images=64",
+        "loader.batch_images=16",
+        "loader.crops=[{count=2,size=12,scale=[0.3,1.0]}]"}) {
+    small.insert(small.end(), {"--set", setting});
+  }
+  const auto daemon = site.start(small);
+  ASSERT_EQ(daemon->wait(kPatience), 0) << daemon->err();
 }
 
 class ReplayStep : public ::testing::Test {
@@ -190,23 +213,8 @@ TEST_F(ReplayStep, TakesAnySnapshotWhereverItLies) {
   options.every_steps = 1;
   options.object_store = "file://" + path("store");
   Site site(options);
-  fill_folder(site.path("images"), 48, 0);
-  push(site.stream_url(), site.path("images"));
-  std::vector<std::string> small = {"--stop-after-images", "32"};
-  for (const char* setting :
-       {"model.depth=2",
-        "model.w0=16",
-        "model.wa=0",
-        "model.head_hidden=[8]",
-        "model.head_out=6",
-        "swav.prototypes=9",
-        "schedule.warmup_images=64",
-        "loader.batch_images=16",
-        "loader.crops=[{count=2,size=12,scale=[0.3,1.0]}]"}) {
-    small.insert(small.end(), {"--set", setting});
-  }
-  const auto daemon = site.start(small);
-  ASSERT_EQ(daemon->wait(kPatience), 0) << daemon->err();
+  train_two_steps(site);
+  ASSERT_FALSE(HasFatalFailure());
   const json newest = newest_snapshot(site.data_dir());
   ASSERT_EQ(newest.at("step"), 2);
   const auto id = newest.at("id").get<std::string>();
@@ -249,6 +257,41 @@ TEST_F(ReplayStep, TakesAnySnapshotWhereverItLies) {
   const Finished older = replay(site.data_dir() + "@1", file, path("older"));
   ASSERT_EQ(older.status, 0) << older.err;
   EXPECT_EQ(manifest_of(path("older")).at("step"), 2);
+}
+
+TEST_F(ReplayStep, TakesASnapshotOutOfABucket) {
+  std::string why;
+  state::RealS3* server = state::RealS3::shared(why);
+  if (server == nullptr) {
+    GTEST_SKIP() << why;
+  }
+  SiteOptions options;
+  options.preset = "tiny";
+  options.every_steps = 1;
+  options.object_store = server->new_url();
+  options.more = fmt::format(
+      "endpoint = \"{}\"\ncredentials_file = \"{}\"\n",
+      server->endpoint(),
+      server->credentials_file());
+  Site site(options);
+  train_two_steps(site);
+  ASSERT_FALSE(HasFatalFailure());
+  // What the command goes by; the daemon has it in its configuration.
+  ::setenv("AWS_ENDPOINT_URL_S3", server->endpoint().c_str(), 1);
+  ::setenv(
+      "AWS_SHARED_CREDENTIALS_FILE", server->credentials_file().c_str(), 1);
+  const std::string file = crops();
+  const Finished bucket =
+      replay(options.object_store + "/main@1", file, path("bucket"));
+  ::unsetenv("AWS_ENDPOINT_URL_S3");
+  ::unsetenv("AWS_SHARED_CREDENTIALS_FILE");
+  const Finished local = replay(site.data_dir() + "@1", file, path("local"));
+  ASSERT_EQ(bucket.status, 0) << bucket.err;
+  ASSERT_EQ(local.status, 0) << local.err;
+  EXPECT_EQ(bucket.out, local.out);
+  EXPECT_EQ(
+      manifest_of(path("bucket")).at("state_sha256"),
+      manifest_of(path("local")).at("state_sha256"));
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ import torch
 import torchvision
 from safetensors.torch import load_file
 from timm.data import create_transform, resolve_model_data_config
-from transformers import AutoImageProcessor, AutoModel
+from transformers import AutoModel, CLIPImageProcessorPil
 
 from runs import assert_close, embedded, opened, pull, train
 
@@ -29,6 +29,10 @@ SMALL_PICTURES = (
     'stem = "cifar"\n')
 
 
+# Photos resized to this short side, and cut to it.
+SIDE = 64
+
+
 class Run:
     """A run of two steps, its snapshot pulled, and the photos embedded."""
 
@@ -41,6 +45,11 @@ class Run:
             data, photos, folder / "features.safetensors")
         self.config = json.loads((self.pulled / "config.json").read_text())
         self.weights = load_file(self.pulled / "model.safetensors")
+        # By its class: AutoImageProcessor follows a config.json of timm's.
+        processor = CLIPImageProcessorPil.from_pretrained(self.pulled)
+        self.pictures = list(opened(photos, self.names))
+        self.views = [processor(picture, return_tensors="pt").pixel_values
+                      for picture in self.pictures]
 
 
 def features(model, views):
@@ -65,12 +74,9 @@ def test_transformers_opens_it_with_equal_features(model, photos, tmp_path):
     for kind, names in report.items():
         assert not names, f"{kind}: {names}"
     assert_same_weights(opened_model, run.weights)
-    processor = AutoImageProcessor.from_pretrained(run.pulled, backend="pil")
-    views = [processor(picture, return_tensors="pt").pixel_values
-             for picture in opened(photos, run.names)]
     opened_model.eval()
     assert_close(run.features, features(
-        lambda view: opened_model(view).pooler_output, views))
+        lambda view: opened_model(view).pooler_output, run.views))
 
 
 @pytest.mark.parametrize("model", TIMM.values(), ids=TIMM)
@@ -79,12 +85,24 @@ def test_timm_opens_it_with_equal_features(model, photos, tmp_path):
     assert run.config["tensor_names"] == "timm"
     opened_model = timm.create_model(f"local-dir:{run.pulled}", pretrained=True)
     assert_same_weights(opened_model, run.weights)
-    # Preprocessing as timm itself reads it out of the snapshot.
+    assert_close(run.features, features(opened_model.eval(), run.views))
+    assert_timm_makes_the_same_views(opened_model, run)
+
+
+def assert_timm_makes_the_same_views(model, run):
+    """What timm reads out of the snapshot for preprocessing gives the same
+    views, but for a pixel: half a pixel it rounds to even, others down."""
     transform = create_transform(
-        **resolve_model_data_config(opened_model), is_training=False)
-    views = [transform(picture).unsqueeze(0)
-             for picture in opened(photos, run.names)]
-    assert_close(run.features, features(opened_model.eval(), views))
+        **resolve_model_data_config(model), is_training=False)
+    compared = 0
+    for picture, view in zip(run.pictures, run.views, strict=True):
+        margin = SIDE * max(picture.size) // min(picture.size) - SIDE
+        theirs = transform(picture).unsqueeze(0)
+        assert theirs.shape == view.shape == (1, 3, SIDE, SIDE)
+        if margin % 4 != 3:
+            compared += 1
+            assert (theirs - view).abs().max() <= 1e-5, (picture.size, margin)
+    assert compared > len(run.pictures) // 2
 
 
 def with_the_small_stem(model):
@@ -98,14 +116,11 @@ def test_a_stem_for_small_pictures_is_put_in_by_hand(photos, tmp_path):
     run = Run(tmp_path, photos, SMALL_PICTURES)
     assert run.config["stem"] == (
         "Conv2d(3, 64, 3, stride=1, padding=1, bias=False), no pooling")
-    processor = AutoImageProcessor.from_pretrained(run.pulled, backend="pil")
-    views = [processor(picture, return_tensors="pt").pixel_values
-             for picture in opened(photos, run.names)]
     for library in (torchvision.models.resnet18(),
                     timm.create_model("resnet18", num_classes=0)):
         model = with_the_small_stem(library)
         model.load_state_dict(run.weights)
-        assert_close(run.features, features(model.eval(), views))
+        assert_close(run.features, features(model.eval(), run.views))
     # Nobody gets wrong features by overlooking it.
     with pytest.raises(RuntimeError, match="conv1.weight"):
         timm.create_model(f"local-dir:{run.pulled}", pretrained=True)

@@ -144,7 +144,7 @@ class Life {
         remote_(state::open_remote_run(objects_, "main")),
         trainer_(trainer::make_ledger_trainer()),
         letters_(world),
-        board_(world.clock, world.registry, "main", "", 0) {}
+        board_(world.clock, world.registry, "main", "", 0, 0) {}
 
   Status run() {
     SWAVD_RETURN_IF_ERROR(start());

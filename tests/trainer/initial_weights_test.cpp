@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -25,7 +26,7 @@ constexpr auto kFamily = state::TrunkFamily::kRegNetY;
 TrainerOptions small() {
   TrainerOptions options;
   options.trunk = RegNetOptions{4, 8, 8.0, 2.0, 8, 0.25, 32};
-  options.head = {{16, 16}, 8, true, 12};
+  options.head = {{16, 16}, 8, true, {12}};
   return options;
 }
 
@@ -148,7 +149,7 @@ TEST_F(InitialWeightsTest, AHeadOfAnotherShapeIsLeftOutWholeWithItsPrototypes) {
 
 TEST_F(InitialWeightsTest, OtherPrototypesAreLeftOutAndTheHeadIsTaken) {
   TrainerOptions more = small();
-  more.head.prototypes = 20;
+  more.head.prototypes = {20};
   const InitialWeights weights = must_plan(foreign(more, Layout::kVissl));
   EXPECT_TRUE(weights.report().head.taken);
   EXPECT_FALSE(weights.report().prototypes.taken);
@@ -223,7 +224,7 @@ TEST_F(InitialWeightsTest, ATrunkWithAHoleIsRefusedByTheFilesOwnName) {
 
 TEST_F(InitialWeightsTest, AnotherTrunkIsRefusedWithBothShapes) {
   TrainerOptions other = small();
-  other.trunk.w0 = 16;
+  std::get<RegNetOptions>(other.trunk).w0 = 16;
   const std::string message = complaint(foreign(other, Layout::kTorchvision));
   EXPECT_THAT(message, HasSubstr("torchvision names"));
   EXPECT_THAT(message, HasSubstr("set [model] to the trunk of the file"));

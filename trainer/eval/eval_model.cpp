@@ -78,8 +78,7 @@ void EvalModel::use_threads() const {
 }
 
 at::Tensor EvalModel::features(const at::Tensor& images, Mode mode) const {
-  const AutocastGuard autocast(
-      options_.precision, images.device().type());
+  const AutocastGuard autocast(options_.precision, images.device().type());
   return model_.trunk.forward(images, mode).to(at::kFloat);
 }
 
@@ -88,8 +87,7 @@ std::vector<at::Tensor> EvalModel::last_maps(const at::Tensor& images) const {
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> maps;
   {
-    const AutocastGuard autocast(
-      options_.precision, images.device().type());
+    const AutocastGuard autocast(options_.precision, images.device().type());
     maps = model_.trunk.stage_maps(images, Mode::kEval, kStages);
   }
   for (at::Tensor& map : maps) {

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "trainer/model/trunk_design.h"
+
 namespace swavd::trainer {
 
 namespace {

@@ -19,7 +19,7 @@ bool is_float(state::DType dtype) {
 }
 
 ForeignPart part_of(const TensorSpec& spec) {
-  if (spec.name == kPrototypesName) {
+  if (spec.name.starts_with("prototypes.")) {
     return ForeignPart::kPrototypes;
   }
   return is_head_tensor(spec.name) ? ForeignPart::kHead : ForeignPart::kTrunk;

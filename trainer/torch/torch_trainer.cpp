@@ -183,8 +183,7 @@ class TorchTrainer final : public Trainer {
 
   Status begin_with(const InitialWeights& weights) override {
     return catch_torch<std::monostate>("begin with given weights", [&] {
-      const Status copied =
-          copy_initial_tensors(layout_with(nullptr), weights);
+      const Status copied = copy_initial_tensors(layout_with(nullptr), weights);
       if (copied.ok() && average_ != nullptr) {
         average_->start_over();
       }
@@ -438,7 +437,6 @@ Status TorchTrainer::restore_from(
 at::Tensor TorchTrainer::pooled_features(const loader::Batch& batch) const {
   const AutocastGuard autocast(
       options_.precision, model_.prototypes.front().device().type());
-  return model_.trunk
   return published()
       .trunk
       .forward(group_tensor(batch.groups.front(), batch.images), Mode::kEval)
@@ -470,7 +468,8 @@ Result<std::vector<std::int32_t>> TorchTrainer::assign(
     const at::Tensor embeddings = normalise_rows(
         published().head.forward(pooled_features(batch), Mode::kEval));
     // The last update, or an average, has left them at other lengths than one.
-    const at::Tensor prototypes = normalise_rows(published().prototypes.front());
+    const at::Tensor prototypes =
+        normalise_rows(published().prototypes.front());
     const at::Tensor best =
         at::linear(embeddings, prototypes).argmax(1).to(at::kInt).contiguous();
     const auto* top = best.const_data_ptr<std::int32_t>();

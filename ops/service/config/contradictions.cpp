@@ -7,8 +7,8 @@
 
 #include "ingest/streams.h"
 #include "ops/service/config/secrets.h"
-#include "ops/service/config/trunk_keys.h"
 #include "ops/service/config/swav_checks.h"
+#include "ops/service/config/trunk_keys.h"
 #include "ops/service/net/endpoint.h"
 
 namespace swavd::service {

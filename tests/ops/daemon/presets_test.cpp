@@ -51,8 +51,8 @@ struct PresetModel {
     for (const TensorSpec& spec : head_specs(trunk.features(), options.head)) {
       count(
           spec,
-          spec.name == trainer::kPrototypesName ? prototype_parameters
-                                                : head_parameters);
+          spec.name.starts_with("prototypes.") ? prototype_parameters
+                                               : head_parameters);
     }
   }
 

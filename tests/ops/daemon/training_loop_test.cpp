@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ingest/position_json.h"
+#include "ops/daemon/snapshot_keeper.h"
 #include "state/run_lease.h"
 #include "tests/state/sample.h"
 
@@ -182,7 +183,7 @@ class TrainingLoopTest : public ::testing::Test {
          loader,
          *trainer_,
          keeper,
-         lease_keeper,
+         &lease_keeper,
          nullptr,
          {},
          on_step_},
@@ -215,7 +216,13 @@ class TrainingLoopTest : public ::testing::Test {
   SystemClock clock_;
   metrics::Registry registry_;
   std::unique_ptr<Control> control_ = std::make_unique<Control>();
-  StatusBoard board_{clock_, registry_, "main", "", kPrototypes};
+  StatusBoard board_{
+      clock_,
+      registry_,
+      "main",
+      "",
+      kPrototypes,
+      std::log(static_cast<double>(kPrototypes))};
   service::ServiceManager manager_;
   std::unique_ptr<state::SnapshotStore> store_;
   std::unique_ptr<ScriptedTrainer> trainer_;

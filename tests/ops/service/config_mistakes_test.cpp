@@ -309,7 +309,7 @@ INSTANTIATE_TEST_SUITE_P(
             "[precision]\ncheckpoint_groups = 14",
             2,
             "precision.checkpoint_groups",
-            "model.depth = 13"},
+            "13 blocks of the trunk (model.depth)"},
         OneMistake{
             "[stream]\nmax_ahead_records = 6400\n[snapshot]\n"
             "every_steps = 100\nevery = \"0s\"",
@@ -336,6 +336,7 @@ INSTANTIATE_TEST_SUITE_P(
             3,
             "model.init_from",
             "no weights"},
+        OneMistake{
             "[swav]\nassign_crops = 7",
             2,
             "swav.assign_crops",

@@ -177,8 +177,10 @@ Value another_value(const Key& key) {
       return {std::string("7s")};
     case Form::kReal:
       return {key.shape.lowest + (key.shape.highest - key.shape.lowest) / 3};
-    case Form::kFlag:
-      return {name == "crawl.repeat"};
+    case Form::kFlag: {
+      Config defaults;
+      return {!std::get<Access<bool>>(key.field)(defaults)};
+    }
     case Form::kIntegers:
       return toml(key.shape.length == 4 ? "[3, 4, 5, 6]" : "[3, 4]");
     case Form::kReals:

@@ -1,4 +1,5 @@
 #include <memory>
+#include <variant>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -125,7 +126,7 @@ TEST(FineTuners, AHeadWithoutHiddenLayerHasNoProjectionToKeep) {
 TEST(FineTuners, RefuseASnapshotOfAnotherModel) {
   MemorySnapshot snapshot(make_small(small_options())->freeze());
   TrainerOptions wider = small_options();
-  wider.trunk.w0 = 16;
+  std::get<RegNetOptions>(wider.trunk).w0 = 16;
   const auto tuner =
       make_fine_tuner(wider, snapshot, tune_options(FineTuneHead::kPooled));
   ASSERT_FALSE(tuner.ok());

@@ -49,7 +49,7 @@ TEST(TimmConfig, SaysWhichStemToPutIn) {
 }
 
 // timm resizes the short side to floor(size / crop_pct).
-TEST(TimmConfig, LeadsTimmToTheSameEvaluationView) {
+TEST(TimmConfig, LeadsTimmToTheSizesOfTheEvaluationView) {
   TrainerOptions options;
   options.trunk = ResNetOptions{};
   for (const auto& [resize, size] :

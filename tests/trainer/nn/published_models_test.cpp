@@ -143,7 +143,7 @@ TEST_P(PublishedModels, BuiltOnTheMetaDeviceHaveThePublishedCounts) {
   const SwavHead head(store, published.head);
   EXPECT_EQ(elements_of(head), published.projection);
   EXPECT_EQ(
-      elements_of(head) + elements_of(store.at(kPrototypesName)),
+      elements_of(head) + elements_of(store.at(prototypes_name(0, 1))),
       published.with_prototypes);
   EXPECT_EQ(
       elements_of(Trunk(store, design)) + published.with_prototypes,

@@ -165,8 +165,7 @@ TEST(Trunk, ActivationsStayChannelsLastInEveryPrecision) {
     for (const Precision precision :
          {Precision::kFloat32, Precision::kBfloat16, Precision::kFloat16}) {
       const AutocastGuard autocast(precision, at::kCPU);
-      at::Tensor y =
-          built.trunk.forward_stem(image_batch(2, 64), Mode::kTrain);
+      at::Tensor y = built.trunk.forward_stem(image_batch(2, 64), Mode::kTrain);
       for (const auto& blocks : built.trunk.stages) {
         for (const ResidualBlock& block : blocks) {
           y = block.forward(y, Mode::kTrain);

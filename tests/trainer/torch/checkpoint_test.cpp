@@ -46,7 +46,7 @@ TEST(ActivationCheckpointing, ASkippedStepChangesNothingEither) {
   EXPECT_EQ(state_files(*trainer), before);
 }
 
-TEST(ActivationCheckpointing, WorksInReducedPrecision) {
+TEST(ActivationCheckpointing, ChangesOnlyRoundingInReducedPrecision) {
   for (const Precision precision :
        {Precision::kBfloat16, Precision::kFloat16}) {
     TrainerOptions options = options_with(0);
@@ -54,37 +54,31 @@ TEST(ActivationCheckpointing, WorksInReducedPrecision) {
     const auto plain = make_small(options);
     options.checkpoint_groups = 4;
     const auto saving = make_small(options);
-    for (int i = 0; i < 3; ++i) {
-      const StepReport expected = must_step(*plain, i);
-      const StepReport actual = must_step(*saving, i);
-      // Gradients of cast weights are summed after, not before they are cast
-      // back.
-      EXPECT_NEAR(actual.loss / expected.loss, 1, 0.01);
-      EXPECT_NEAR(actual.grad_norm / expected.grad_norm, 1, 0.05);
-    }
+    const StepReport expected = must_step(*plain, 0);
+    const StepReport actual = must_step(*saving, 0);
+    EXPECT_EQ(actual.loss, expected.loss);
+    // A weight's gradients of two passes are summed in float32 here, before
+    // they are cast back there.
+    EXPECT_NEAR(actual.grad_norm / expected.grad_norm, 1, 0.01);
+    EXPECT_TRUE(must_step(*saving, 1).trained);
   }
 }
 
-/// RegNetY-200MF; `images` of two crops of 64 pixels and four of 32.
-StepReport step_of_200mf(std::int32_t groups) {
+/// Memory at the peak of a step of the preset `tiny`: RegNetY-200MF, 64 images.
+double peak_of_tiny(std::int32_t groups) {
   TrainerOptions options;
   options.checkpoint_groups = groups;
   const auto trainer = make_small(options);
-  const auto report = trainer->step(noise_batch(16, {{2, 64}, {4, 32}}), 0.1);
+  const auto report = trainer->step(noise_batch(64, {{2, 48}, {4, 24}}), 0.1);
   SWAVD_CHECK(report.ok() && report.value().trained);
-  return report.value();
+  return static_cast<double>(report.value().peak_bytes);
 }
 
+// ops/docs/precision.md states what it is.
 TEST(ActivationCheckpointing, LowersThePeakOfMemory) {
-  const auto peak = [](std::int32_t groups) {
-    const double bytes = static_cast<double>(step_of_200mf(groups).peak_bytes);
-    std::printf("%d groups: %.1f MB\n", groups, bytes / 1e6);
-    return bytes;
-  };
-  const double all = peak(0);
-  EXPECT_LT(peak(2), all);
-  EXPECT_LT(peak(4), 0.6 * all);
-  peak(8);
+  const double all = peak_of_tiny(0);
+  EXPECT_LT(peak_of_tiny(2), 0.67 * all);
+  EXPECT_LT(peak_of_tiny(4), 0.52 * all);
 }
 
 }  // namespace

@@ -1,7 +1,8 @@
 // Steps in reduced precision, and the loss scale of fp16.
-#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -69,15 +70,20 @@ TEST(Float16, AnOverflowIsTriedAgainAtHalfTheScaleAndLeavesNoTrace) {
 
 TEST(Float16, AGradientNotFiniteAtAnyScaleSkipsTheStepAndKeepsTheScale) {
   const auto trainer = make_small(small_in(Precision::kFloat16));
-  must_step(*trainer, 0);
-  // All embeddings point the same way and are as short as float16 allows, so
-  // the loss is finite and its gradient, divided by that length, is not.
+  const double scale_before = must_step(*trainer, 0).loss_scale;
+  // All embeddings are the same and short, so the loss is finite; its gradient,
+  // divided by that length, meets hidden values near float16's greatest.
   MemorySnapshot snapshot(trainer->freeze());
   ByteVector head = snapshot.files().at("head.safetensors");
   const std::size_t weights = std::size_t{16} * 8 * sizeof(float);
   std::memset(bytes_in(head, "projection_head.6.weight"), 0, weights);
-  const float bias[8] = {6e-8F};
-  std::memcpy(bytes_in(head, "projection_head.6.bias"), bias, sizeof bias);
+  const std::array<float, 8> bias = {1e-4F};
+  std::memcpy(
+      bytes_in(head, "projection_head.6.bias"), bias.data(), sizeof bias);
+  std::array<float, 16> scale;
+  scale.fill(1e4F);
+  std::memcpy(
+      bytes_in(head, "projection_head.4.weight"), scale.data(), sizeof scale);
   snapshot.set_file("head.safetensors", head);
   ASSERT_TRUE(trainer->restore(snapshot).ok());
   const auto before = state_files(*trainer);
@@ -85,8 +91,8 @@ TEST(Float16, AGradientNotFiniteAtAnyScaleSkipsTheStepAndKeepsTheScale) {
   EXPECT_FALSE(report.trained);
   EXPECT_TRUE(std::isfinite(report.loss));
   EXPECT_EQ(report.skip_reason, "nonfinite_grad");
-  EXPECT_EQ(report.overflows, 16);  // down to scale 1
-  EXPECT_EQ(report.loss_scale, 65536);
+  EXPECT_EQ(report.overflows, std::log2(scale_before));  // down to scale 1
+  EXPECT_EQ(report.loss_scale, scale_before);
   EXPECT_EQ(state_files(*trainer), before);
 }
 
@@ -119,52 +125,45 @@ TEST(Float16, NoOtherPrecisionHasAScaleInItsSnapshots) {
   }
 }
 
-/// Losses of `steps` steps, each with images of its own whose colours tell
-/// them apart.
-std::vector<double> losses(Precision precision, int steps) {
-  TrainerOptions options = small_in(precision);
-  options.optimizer.trust = 0.005;
-  const auto trainer = make_small(options);
-  std::vector<double> found;
-  for (int i = 0; i < steps; ++i) {
-    const StepReport report = must_step(*trainer, i);
-    EXPECT_TRUE(report.trained);
-    found.push_back(report.loss);
+/// Mean losses of ten times twenty steps, each step with images of its own
+/// whose colours tell them apart; over three runs, as rounding sends single
+/// ones of six images a step along ways of their own.
+std::vector<double> mean_losses(Precision precision) {
+  constexpr int kWindows = 10;
+  constexpr int kSteps = 20;
+  constexpr std::uint64_t kRuns = 3;
+  std::vector<double> means(kWindows, 0.0);
+  for (std::uint64_t seed = 1; seed <= kRuns; ++seed) {
+    TrainerOptions options = small_in(precision);
+    options.seed = seed;
+    const auto trainer = make_small(options);
+    for (int i = 0; i < kWindows * kSteps; ++i) {
+      const StepReport report = must_step(*trainer, i, /*learning_rate=*/0.1);
+      EXPECT_TRUE(report.trained);
+      means[static_cast<std::size_t>(i / kSteps)] +=
+          report.loss / (kSteps * kRuns);
+    }
   }
-  return found;
+  return means;
 }
 
-double mean_of_last(const std::vector<double>& values, std::ptrdiff_t count) {
-  double sum = 0;
-  for (auto value = values.end() - count; value != values.end(); ++value) {
-    sum += *value;
-  }
-  return sum / static_cast<double>(count);
+double mean_of(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) /
+         static_cast<double>(values.size());
 }
 
+// Seen: 10.2 % in a window, 3.8 % over all. ops/docs/precision.md states the
+// bounds.
 TEST(ReducedPrecision, TracksTheLossesOfFloat32OverTwoHundredSteps) {
-  constexpr int kSteps = 200;
-  const std::vector<double> exact = losses(Precision::kFloat32, kSteps);
-  // There is something to learn, and to lose.
-  const double learnt = exact.front() - mean_of_last(exact, 20);
-  std::printf("fp32 %f -> %f\n", exact.front(), mean_of_last(exact, 20));
-  EXPECT_GT(learnt, 0.2 * exact.front());
+  const std::vector<double> exact = mean_losses(Precision::kFloat32);
+  EXPECT_LT(exact.back(), 0.5 * exact.front());  // there was much to learn
   for (const Precision precision :
        {Precision::kBfloat16, Precision::kFloat16}) {
-    const std::vector<double> rough = losses(precision, kSteps);
-    double worst = 0;
-    double mean = 0;
-    for (int i = 0; i < kSteps; ++i) {
-      const auto at = static_cast<std::size_t>(i);
-      const double off = std::abs(rough[at] / exact[at] - 1);
-      worst = std::max(worst, off);
-      mean += off / kSteps;
+    const std::vector<double> rough = mean_losses(precision);
+    EXPECT_NEAR(mean_of(rough) / mean_of(exact), 1, 0.06);
+    for (std::size_t i = 0; i < exact.size(); ++i) {
+      EXPECT_NEAR(rough[i] / exact[i], 1, 0.15) << "steps from " << 20 * i;
     }
-    const double end = mean_of_last(rough, 20) / mean_of_last(exact, 20) - 1;
-    std::printf("worst %f mean %f end %f\n", worst, mean, end);
-    EXPECT_LE(worst, 0.25);
-    EXPECT_LE(mean, 0.05);
-    EXPECT_LE(std::abs(end), 0.05);
   }
 }
 
