@@ -57,7 +57,7 @@ class WatchedRun {
       embeddings[0] = 1.0F;
     } else {
       for (std::int32_t& top : tops) {
-        top = next_++ % kPrototypes;
+        top = static_cast<std::int32_t>(next_++ % kPrototypes);
       }
       embeddings[static_cast<std::size_t>(next_ / kImages) % kDim] = 1.0F;
     }
