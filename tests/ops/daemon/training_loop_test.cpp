@@ -133,7 +133,9 @@ class ScriptedTrainer final : public trainer::Trainer {
 void choose(trainer::StepReport& report, int call, bool collapsed) {
   for (std::int32_t i = 0; i < kBatch; ++i) {
     report.top_prototypes.push_back(
-        collapsed ? 7 : (call * kBatch + i) % kPrototypes);
+        collapsed
+            ? 7
+            : static_cast<std::int32_t>((call * kBatch + i) % kPrototypes));
   }
   report.embeddings = {1.0F, 0.0F, 0.0F, 1.0F};
 }
