@@ -21,16 +21,7 @@ Result<std::vector<PartitionBounds>> FileSetSource::bounds() {
 
 Result<std::vector<PartitionBounds>> FileSetSource::resolve_start(
     StartPoint start) {
-  if (start.at == StartAt::kTime) {
-    return Error{
-        ErrorCode::kInvalidArgument,
-        path_ + ": files have no time to start at"};
-  }
-  auto all = bounds();
-  if (all.ok() && start.at == StartAt::kLatest) {
-    all.value().front().begin = all.value().front().end;
-  }
-  return all;
+  return start_in_files(path_, bounds(), start);
 }
 
 Status FileSetSource::assign(const std::vector<Position>& positions) {
@@ -73,6 +64,20 @@ Result<Polled> FileSetSource::poll_partition(
         fmt::format("{} has no partition {}", path_, partition)};
   }
   return poll(timeout);
+}
+
+Result<std::vector<PartitionBounds>> start_in_files(
+    const std::string& path,
+    Result<std::vector<PartitionBounds>> all,
+    StartPoint start) {
+  if (start.at == StartAt::kTime) {
+    return Error{
+        ErrorCode::kInvalidArgument, path + ": files have no time to start at"};
+  }
+  if (all.ok() && start.at == StartAt::kLatest) {
+    all.value().front().begin = all.value().front().end;
+  }
+  return all;
 }
 
 Polled as_record(const std::string& path, std::int64_t offset, PathFile file) {

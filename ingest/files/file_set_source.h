@@ -53,6 +53,13 @@ class FileSetSource final : public Source {
   std::atomic<bool> closed_ = false;
 };
 
+/// Where a finite source of `path` with these bounds starts. Errors: those of
+/// `all`; kInvalidArgument for a start by time, which files do not have.
+[[nodiscard]] Result<std::vector<PartitionBounds>> start_in_files(
+    const std::string& path,
+    Result<std::vector<PartitionBounds>> all,
+    StartPoint start);
+
 /// A file of a finite source as a record.
 [[nodiscard]] Polled
 as_record(const std::string& path, std::int64_t offset, PathFile file);

@@ -158,16 +158,7 @@ Result<std::vector<PartitionBounds>> PathSource::bounds() {
 
 Result<std::vector<PartitionBounds>> PathSource::resolve_start(
     StartPoint start) {
-  if (start.at == StartAt::kTime) {
-    return Error{
-        ErrorCode::kInvalidArgument,
-        path_ + ": files have no time to start at"};
-  }
-  auto all = bounds();
-  if (all.ok() && start.at == StartAt::kLatest) {
-    all.value().front().begin = all.value().front().end;
-  }
-  return all;
+  return start_in_files(path_, bounds(), start);
 }
 
 Result<PathFile> PathSource::file_at(std::int64_t offset) {

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "ops/base/files.h"
+#include "ops/base/spawn_setup.h"
 
 namespace swavd::daemon {
 
@@ -99,31 +100,20 @@ int spawn(
     argv.push_back(text.data());
   }
   argv.push_back(nullptr);
-  sigset_t none;
-  sigset_t all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(
-      &attributes,
-      POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_addopen(
-      &files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&files, out.write.number(), STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&files, err.write.number(), STDERR_FILENO);
+  SpawnSetup setup;
+  posix_spawn_file_actions_adddup2(
+      setup.files(), out.write.number(), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(
+      setup.files(), err.write.number(), STDERR_FILENO);
   // A listening socket in a child that outlives us would keep the port.
-  posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
-  const int failure = ::posix_spawn(
-      &pid, program.c_str(), &files, &attributes, argv.data(), environ);
-  posix_spawn_file_actions_destroy(&files);
-  posix_spawnattr_destroy(&attributes);
-  return failure;
+  posix_spawn_file_actions_addclosefrom_np(setup.files(), STDERR_FILENO + 1);
+  return ::posix_spawn(
+      &pid,
+      program.c_str(),
+      setup.files(),
+      setup.attributes(),
+      argv.data(),
+      environ);
 }
 
 /// Takes what can be read now; false at the end of the stream.

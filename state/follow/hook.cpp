@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "ops/base/files.h"
+#include "ops/base/spawn_setup.h"
 
 namespace swavd::state {
 
@@ -42,8 +43,7 @@ std::vector<std::string> merged(const Environment& additions) {
   return entries;
 }
 
-/// A process group of its own, with no signal blocked or ignored: ours has
-/// blocked those it waits for.
+/// Starts the command in a shell; 0 or an error number.
 int spawn(
     const std::string& command,
     const Environment& additions,
@@ -59,28 +59,15 @@ int spawn(
   std::string script = command;
   char* arguments[] = {shell.data(), dash_c.data(), script.data(), nullptr};
 
-  sigset_t none;
-  sigset_t all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(
-      &attributes,
-      POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_addopen(
-      &files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
-  const int failure = ::posix_spawn(
-      &pid, kShell, &files, &attributes, arguments, environment.data());
-  posix_spawn_file_actions_destroy(&files);
-  posix_spawnattr_destroy(&attributes);
-  return failure;
+  SpawnSetup setup;
+  posix_spawn_file_actions_adddup2(setup.files(), STDERR_FILENO, STDOUT_FILENO);
+  return ::posix_spawn(
+      &pid,
+      kShell,
+      setup.files(),
+      setup.attributes(),
+      arguments,
+      environment.data());
 }
 
 /// Waits until one of the two can be read or `timeout` (-1: for ever) has
