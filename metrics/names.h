@@ -54,6 +54,7 @@ enum class Type : std::uint8_t { kCounter, kGauge, kHistogram };
   X(kTrainLrFloor, kGauge, "swavd_train_learning_rate_at_floor", "", "1 when the rate is not halved any more.") \
   X(kTrainPlateau, kGauge, "swavd_train_plateau_images", "", "Images since the loss the plateau rule watches last improved.") \
   X(kTrainGradNorm, kGauge, "swavd_train_grad_norm", "", "L2 norm of the newest gradient.") \
+  X(kTrainTrustRatio, kGauge, "swavd_train_trust_ratio", "percentile", "Factor by which LARC or LARS scaled the newest gradient of a tensor: 10th, 50th and 90th percentile over the tensors.") \
   X(kTrainLossScale, kGauge, "swavd_train_loss_scale", "", "What the loss is multiplied by before the backward pass: 1 unless fp16.") \
   X(kTrainOverflows, kCounter, "swavd_train_overflows_total", "", "Tries of a step that fp16 gradients overflowed, repeated at half the loss scale.") \
   X(kTrainMemoryPeak, kGauge, "swavd_train_memory_peak_bytes", "", "Most tensor memory in use during the newest step.") \

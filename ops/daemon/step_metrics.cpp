@@ -66,6 +66,17 @@ void observe_precision(
           report.loss_scale));
 }
 
+void observe_trust_ratios(
+    metrics::Registry& registry,
+    const trainer::StepReport& report) {
+  if (!report.trust_ratios) {
+    return;
+  }
+  registry.set(Id::kTrainTrustRatio, report.trust_ratios->p10, {"10"});
+  registry.set(Id::kTrainTrustRatio, report.trust_ratios->p50, {"50"});
+  registry.set(Id::kTrainTrustRatio, report.trust_ratios->p90, {"90"});
+}
+
 void observe_queues(
     metrics::Registry& registry,
     const loader::LoaderStats& stats) {

@@ -18,6 +18,11 @@ void observe_precision(
     metrics::Registry& registry,
     const trainer::StepReport& report);
 
+/// How the optimiser scaled the gradients; nothing where it does not.
+void observe_trust_ratios(
+    metrics::Registry& registry,
+    const trainer::StepReport& report);
+
 /// How full the loader's hand-offs are, and which side waits.
 void observe_queues(
     metrics::Registry& registry,

@@ -157,6 +157,7 @@ Status TrainingLoop::handle(const loader::Batch& batch) {
       {"step"});
   observe_phases(parts_.registry, batch, report, std::exchange(data_wait_, 0));
   observe_precision(parts_.registry, report);
+  observe_trust_ratios(parts_.registry, report);
   SWAVD_RETURN_IF_ERROR(send_dead_letters(batch));
   SWAVD_RETURN_IF_ERROR(consume_batch(
       run_.progress,

@@ -104,7 +104,8 @@ TEST(MetricNames, LabelsAreFewAndNeverNameAnIdentity) {
       "area",
       "handler",
       "code",
-      "verdict"};
+      "verdict",
+      "percentile"};
   for (const Definition& metric : definitions()) {
     std::istringstream labels{std::string(metric.labels)};
     int count = 0;
