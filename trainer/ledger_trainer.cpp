@@ -131,8 +131,7 @@ class LedgerTrainer final : public Trainer {
         ErrorCode::kInvalidArgument, "the ledger trainer has no features"};
   }
 
-  Result<std::vector<std::int32_t>> assign(
-      const loader::Batch& /*batch*/) override {
+  Result<Choices> assign(const loader::Batch& /*batch*/) override {
     return Error{
         ErrorCode::kInvalidArgument, "the ledger trainer has no prototypes"};
   }

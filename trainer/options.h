@@ -54,7 +54,7 @@ struct HeadOptions {
   std::int64_t out = 128;                         ///< embedding dimension
   bool batch_norm = true;
   /// K of each set of prototypes, at least one set. The first is the one that
-  /// is looked at: choices, health, gallery.
+  /// is looked at: choices, health.
   std::vector<std::int64_t> prototypes = {300};
 };
 

@@ -62,6 +62,9 @@ struct Features {
   std::vector<float> values;
 };
 
+/// The prototype that each image chooses, of every set: [sets][images].
+using Choices = std::vector<std::vector<std::int32_t>>;
+
 /// Which weights of a snapshot: those it publishes, or those that training goes
 /// on with. The same ones unless a moving average is published.
 enum class Weights { kPublished, kRaw };
@@ -120,12 +123,10 @@ class Trainer {
   /// published weights.
   [[nodiscard]] virtual Result<Features> embed(const loader::Batch& batch) = 0;
 
-  /// Which prototype of the first set each image of the batch's first crop
-  /// group scores highest on, in evaluation mode, by the published weights:
-  /// [rows]. Needs all of a
-  /// snapshot restored.
-  [[nodiscard]] virtual Result<std::vector<std::int32_t>> assign(
-      const loader::Batch& batch) = 0;
+  /// Which prototype of each set each image of the batch's first crop group
+  /// scores highest on, in evaluation mode, by the published weights:
+  /// [sets][rows]. Needs all of a snapshot restored.
+  [[nodiscard]] virtual Result<Choices> assign(const loader::Batch& batch) = 0;
 
   /// Updates since the run began.
   [[nodiscard]] virtual std::uint64_t steps() const = 0;

@@ -16,6 +16,7 @@
 #include "ops/base/files.h"
 #include "ops/base/log.h"
 #include "ops/base/sha256.h"
+#include "ops/daemon/gallery.h"
 #include "ops/daemon/init_from.h"
 #include "ops/daemon/lease_keeper.h"
 #include "ops/daemon/options.h"
@@ -232,6 +233,9 @@ Status Daemon::open() {
       trainer_->prototypes(),
       trainer_->ln_k());
   board_->set_schedule(schedule_options(config_));
+  if (trainer_->prototypes() > 0) {
+    board_->set_prototype_sets(config_.swav.prototypes);
+  }
   registry_.set(Id::kBuildInfo, 1, {version(), config_.model.trainer});
   return ok_status();
 }
@@ -381,6 +385,9 @@ service::HttpHandlers Daemon::handlers() {
   handlers.ready = [this](std::string* verbose) { return ready(verbose); };
   handlers.status_json = [this] { return board_->json(); };
   handlers.before_metrics = [this] { refresh_gauges(); };
+  handlers.gallery_png = [this](std::size_t set) {
+    return read_gallery(config_.data_dir, set);
+  };
   return handlers;
 }
 

@@ -257,6 +257,7 @@ class Demo {
   std::string snapshot_id_;
   Figures before_;
   Figures after_;
+  std::vector<std::string> galleries_;  ///< a picture for each set
   ProgressLine line_;
 };
 
@@ -325,8 +326,12 @@ Status Demo::after(trainer::Trainer& trainer) {
     return figures.error();
   }
   after_ = std::move(figures).value();
-  return write_gallery(
-      trainer, config_, images_, data_dir_ + "/gallery.png", {});
+  auto pictures = write_galleries(trainer, config_, images_, data_dir_, {});
+  if (!pictures.ok()) {
+    return pictures.error();
+  }
+  galleries_ = std::move(pictures).value();
+  return ok_status();
 }
 
 void Demo::print_table() const {
@@ -360,7 +365,16 @@ void Demo::print_table() const {
 
 void Demo::print_end() const {
   say("");
-  say("  gallery    " + data_dir_ + "/gallery.png");
+  for (std::size_t set = 0; set < galleries_.size(); ++set) {
+    const bool several = galleries_.size() > 1;
+    say(fmt::format(
+        "  gallery    {}{}",
+        galleries_[set],
+        several
+            ? fmt::format(
+                  "   (prototypes of set {} of {})", set + 1, galleries_.size())
+            : ""));
+  }
   say("  snapshot   " + data_dir_ + "@" + snapshot_id_);
   say("");
   say("Load it in Python (pip install transformers torch):");

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "ops/base/result.h"
 #include "ops/service/config.h"
@@ -15,13 +17,26 @@ struct GalleryOptions {
   std::int32_t columns = 12;    ///< images a prototype
 };
 
-/// Writes a PNG picture: for each of the busiest prototypes a row of images
-/// (centre crops) of PATH that chose it. Errors: those of the path, kIo.
-[[nodiscard]] Status write_gallery(
+/// The picture of a set of prototypes, counted from 0, in a data folder:
+/// "gallery.png" of the first, "gallery.1.png" of the second.
+[[nodiscard]] std::string gallery_file(
+    const std::string& folder,
+    std::size_t set);
+
+/// Writes a PNG picture for each set of prototypes: for each of its busiest a
+/// row of images (centre crops) of PATH that chose it. Gives the files, in the
+/// order of the sets. Errors: those of the path, kIo.
+[[nodiscard]] Result<std::vector<std::string>> write_galleries(
     trainer::Trainer& trainer,
     const service::Config& config,
     const std::string& path,
-    const std::string& picture,
+    const std::string& folder,
     const GalleryOptions& options);
+
+/// The bytes of a picture that was written, for the page; empty when there is
+/// none.
+[[nodiscard]] std::string read_gallery(
+    const std::string& folder,
+    std::size_t set);
 
 }  // namespace swavd::daemon

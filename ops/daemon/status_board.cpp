@@ -65,6 +65,11 @@ void StatusBoard::set_generation(std::uint64_t generation) {
   registry_.set(Id::kRunGeneration, static_cast<double>(generation));
 }
 
+void StatusBoard::set_prototype_sets(std::vector<std::int64_t> sets) {
+  const MutexLock lock(mutex_);
+  prototype_sets_ = std::move(sets);
+}
+
 void StatusBoard::set_lease(const LeaseFigures& lease) {
   const MutexLock lock(mutex_);
   lease_ = lease;
@@ -306,6 +311,7 @@ std::string StatusBoard::json() const {
       {"grad_norm", health.grad_norm}};
   json["prototypes"] = {
       {"k", prototypes_},
+      {"sets", prototype_sets_},
       {"used", health.use.used},
       {"unused", prototypes_ - health.use.used},
       {"perplexity", health.use.perplexity}};

@@ -59,6 +59,9 @@ class StatusBoard {
   /// Without it /status has no `schedule`.
   void set_schedule(const scheduler::ScheduleOptions& schedule);
 
+  /// K of each set of prototypes; without it /status lists none.
+  void set_prototype_sets(std::vector<std::int64_t> sets);
+
   /// Where the run continues: shown until the first step of this process.
   void restored(const StepFigures& figures);
   /// The schedule is another one now, without a step.
@@ -118,6 +121,7 @@ class StatusBoard {
   LeaseFigures lease_ SWAVD_GUARDED_BY(mutex_);
   StepFigures figures_ SWAVD_GUARDED_BY(mutex_);
   std::optional<scheduler::ScheduleOptions> schedule_ SWAVD_GUARDED_BY(mutex_);
+  std::vector<std::int64_t> prototype_sets_ SWAVD_GUARDED_BY(mutex_);
   SnapshotFigures snapshot_ SWAVD_GUARDED_BY(mutex_);
   std::optional<ProbeFigures> probe_ SWAVD_GUARDED_BY(mutex_);
   std::map<std::string, std::uint64_t> rejected_ SWAVD_GUARDED_BY(mutex_);

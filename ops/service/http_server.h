@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -26,12 +27,13 @@ struct HttpHandlers {
   std::function<bool(std::string* verbose)> ready;
   std::function<std::string()> status_json;
   std::function<void()> before_metrics;  ///< refreshes gauges; may be empty
-  /// A PNG of what prototypes have gathered, shown on the page; an empty text
-  /// while there is none. May be empty.
-  std::function<std::string()> gallery_png;
+  /// A PNG of what the prototypes of a set, counted from 0, have gathered,
+  /// shown on the page; an empty text while there is none. May be empty.
+  std::function<std::string(std::size_t set)> gallery_png;
 };
 
-/// Serves /, /status, /gallery.png, /livez (also as /healthz), /readyz and
+/// Serves /, /status, /gallery.png (/gallery.1.png of the second set of
+/// prototypes, and so on), /livez (also as /healthz), /readyz and
 /// /metrics, read-only, with a strict content security policy. A pool of its
 /// own answers the probes and /metrics, and half a request occupies no thread,
 /// so that slow clients cannot starve them.

@@ -193,7 +193,7 @@ class TorchTrainer final : public Trainer {
 
   Result<Features> embed(const loader::Batch& batch) override;
 
-  Result<std::vector<std::int32_t>> assign(const loader::Batch& batch) override;
+  Result<Choices> assign(const loader::Batch& batch) override;
 
   std::uint64_t steps() const override { return steps_; }
 
@@ -459,21 +459,24 @@ Result<Features> TorchTrainer::embed(const loader::Batch& batch) {
   });
 }
 
-Result<std::vector<std::int32_t>> TorchTrainer::assign(
-    const loader::Batch& batch) {
+Result<Choices> TorchTrainer::assign(const loader::Batch& batch) {
   SWAVD_RETURN_IF_ERROR(check_has_crops(batch));
   use_threads();
-  return catch_torch<std::vector<std::int32_t>>("assign", [&] {
+  return catch_torch<Choices>("assign", [&] {
     const at::NoGradGuard no_grad;
     const at::Tensor embeddings = normalise_rows(
         published().head.forward(pooled_features(batch), Mode::kEval));
-    // The last update, or an average, has left them at other lengths than one.
-    const at::Tensor prototypes =
-        normalise_rows(published().prototypes.front());
-    const at::Tensor best =
-        at::linear(embeddings, prototypes).argmax(1).to(at::kInt).contiguous();
-    const auto* top = best.const_data_ptr<std::int32_t>();
-    return std::vector<std::int32_t>(top, top + best.numel());
+    Choices choices;
+    for (const at::Tensor& set : published().prototypes) {
+      // The last update, or an average, has left other lengths than one.
+      const at::Tensor best = at::linear(embeddings, normalise_rows(set))
+                                  .argmax(1)
+                                  .to(at::kInt)
+                                  .contiguous();
+      const auto* top = best.const_data_ptr<std::int32_t>();
+      choices.emplace_back(top, top + best.numel());
+    }
+    return choices;
   });
 }
 

@@ -221,7 +221,7 @@ const Key kKeys[] = {
    "Decay a step of a moving average of weights and BN statistics, 0.999 for example: snapshots publish the average, and training goes on with the weights in `state.safetensors`; 0: off."},
 
   {"swav.prototypes", SWAVD_FIELD(swav.prototypes), maybe_single(list(integer(2, 1 << 20), Form::kIntegers)), kLineage,
-   "K; a list of several makes as many sets of prototypes, and the loss their mean. Health, choices and gallery look at the first. A model that knows nothing has the loss ln K."},
+   "K; a list of several makes as many sets of prototypes, and the loss their mean. Health and choices look at the first. A model that knows nothing has the loss ln K."},
   {"swav.temperature", SWAVD_FIELD(swav.temperature), real_above(0, 10), kLineage,
    "Divides the scores before the softmax."},
   {"swav.epsilon", SWAVD_FIELD(swav.epsilon), real_above(0, 10), kLineage,

@@ -1,7 +1,10 @@
 #include "ops/service/http_server.h"
 
+#include <charconv>
 #include <chrono>
+#include <optional>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "ops/base/check.h"
@@ -21,6 +24,29 @@ constexpr const char* kNoScripts = "default-src 'none'; frame-ancestors 'none'";
 bool is_probe(std::string_view path) {
   return path == "/livez" || path == "/healthz" || path == "/readyz" ||
          path == "/metrics";
+}
+
+/// The set of prototypes whose gallery is at `path`: 0 of "/gallery.png", 1 of
+/// "/gallery.1.png"; nullopt of any other path.
+std::optional<std::size_t> gallery_set(std::string_view path) {
+  constexpr std::string_view kFront = "/gallery.";
+  constexpr std::string_view kBack = ".png";
+  constexpr std::size_t kMostDigits = 4;
+  if (path == "/gallery.png") {
+    return 0;
+  }
+  if (!path.starts_with(kFront) || !path.ends_with(kBack) ||
+      path.size() <= kFront.size() + kBack.size()) {
+    return std::nullopt;
+  }
+  const std::string_view number =
+      path.substr(kFront.size(), path.size() - kFront.size() - kBack.size());
+  std::size_t set = 0;
+  const char* end = number.data() + number.size();
+  const auto [read, error] = std::from_chars(number.data(), end, set);
+  const bool good = error == std::errc() && read == end && set > 0 &&
+                    number.front() != '0' && number.size() <= kMostDigits;
+  return good ? std::optional(set) : std::nullopt;
 }
 
 // The daemon's pages.
@@ -48,10 +74,10 @@ class Pages {
         pages_ == HttpPages::kAll && path == "/status" &&
         handlers_.status_json) {
       answer = {200, kJson, handlers_.status_json()};
-    } else if (
-        pages_ == HttpPages::kAll && path == "/gallery.png" &&
-        handlers_.gallery_png) {
-      answer = gallery();
+    } else if (const auto set = gallery_set(path);
+               set && pages_ == HttpPages::kAll && handlers_.gallery_png) {
+      handler = "/gallery.png";
+      answer = gallery(*set);
     } else {
       handler = "other";
       answer = {404, HttpAnswer{}.content_type, "404 no such page\n"};
@@ -97,8 +123,8 @@ class Pages {
     return answer;
   }
 
-  [[nodiscard]] HttpAnswer gallery() const {
-    std::string png = handlers_.gallery_png();
+  [[nodiscard]] HttpAnswer gallery(std::size_t set) const {
+    std::string png = handlers_.gallery_png(set);
     if (png.empty()) {
       return {404, HttpAnswer{}.content_type, "404 nothing gathered yet\n"};
     }

@@ -109,8 +109,7 @@ class ScriptedTrainer final : public trainer::Trainer {
     return inner_->embed(batch);
   }
 
-  Result<std::vector<std::int32_t>> assign(
-      const loader::Batch& batch) override {
+  Result<trainer::Choices> assign(const loader::Batch& batch) override {
     return inner_->assign(batch);
   }
 

@@ -138,8 +138,8 @@ TEST(ContentSecurityPolicy, HashesWhatStandsBetweenTheTags) {
 
 TEST_F(HttpServerTest, ServesTheGalleryOnceThereIsOne) {
   std::atomic<bool> there = false;
-  handlers_.gallery_png = [&there] {
-    return there ? std::string("\x89PNG") : std::string();
+  handlers_.gallery_png = [&there](std::size_t set) {
+    return there && set == 0 ? std::string("\x89PNG") : std::string();
   };
   start();
   EXPECT_EQ(get("/gallery.png").status, 404);
@@ -147,6 +147,30 @@ TEST_F(HttpServerTest, ServesTheGalleryOnceThereIsOne) {
   EXPECT_EQ(get("/gallery.png").status, 200);
   EXPECT_EQ(get("/gallery.png").body, "\x89PNG");
   EXPECT_EQ(get("/gallery.png").get_header_value("Content-Type"), "image/png");
+}
+
+TEST_F(HttpServerTest, ServesAGalleryForEachSetOfPrototypes) {
+  handlers_.gallery_png = [](std::size_t set) {
+    return set < 13 ? "set " + std::to_string(set) : std::string();
+  };
+  start();
+  EXPECT_EQ(get("/gallery.png").body, "set 0");
+  EXPECT_EQ(get("/gallery.1.png").body, "set 1");
+  EXPECT_EQ(get("/gallery.12.png").body, "set 12");
+  for (const char* path :
+       {"/gallery.13.png",
+        "/gallery.0.png",
+        "/gallery.01.png",
+        "/gallery..png",
+        "/gallery.-1.png",
+        "/gallery.1x.png",
+        "/gallery.1.png.png",
+        "/gallery.99999.png"}) {
+    EXPECT_EQ(get(path).status, 404) << path;
+  }
+  // However many paths there are, the metric has one series for them.
+  EXPECT_EQ(
+      registry_.value(metrics::Id::kHttpRequests, {"/gallery.png", "200"}), 3);
 }
 
 TEST_F(HttpServerTest, TheOuterListenerServesProbesAndMetricsOnly) {

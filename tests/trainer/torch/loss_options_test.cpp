@@ -88,10 +88,21 @@ TEST(PrototypeSets, TheFirstIsTheOneThatIsLookedAt) {
       *std::max_element(
           report.top_prototypes.begin(), report.top_prototypes.end()),
       3);
-  const auto assigned = trainer->assign(evaluation_batch());
-  ASSERT_TRUE(assigned.ok());
-  EXPECT_LT(
-      *std::max_element(assigned.value().begin(), assigned.value().end()), 3);
+}
+
+TEST(PrototypeSets, AnImageChoosesInEveryOne) {
+  const std::unique_ptr<Trainer> trainer = make_small(with_sets({3, 40}));
+  const auto choices = trainer->assign(evaluation_batch());
+  ASSERT_TRUE(choices.ok());
+  ASSERT_EQ(choices.value().size(), 2U);
+  const auto greatest = [&](std::size_t set) {
+    const std::vector<std::int32_t>& of = choices.value()[set];
+    return *std::max_element(of.begin(), of.end());
+  };
+  EXPECT_EQ(choices.value()[0].size(), choices.value()[1].size());
+  EXPECT_LT(greatest(0), 3);
+  EXPECT_GE(greatest(1), 3);  // 12 rows among 40
+  EXPECT_LT(greatest(1), 40);
 }
 
 TEST(PrototypeSets, AllAreFrozenAndThenAllLearn) {
