@@ -77,7 +77,8 @@ struct ForeignNames {
 
 /// Recognises the layout of a file by the names in it, whatever stands in
 /// front of them, and says what each tensor is. Sharded training's
-/// ".block1-part0" inside VISSL's names is passed over. `own`: whose names the
+/// ".block1-part0" inside VISSL's names is passed over. Of several sets of
+/// prototypes each keeps its number. `own`: whose names the
 /// snapshots of that trunk carry. Errors: kInvalidArgument: no trunk of that
 /// family, several trunks, or several heads.
 [[nodiscard]] Result<ForeignNames> recognise_names(

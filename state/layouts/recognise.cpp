@@ -1,8 +1,10 @@
 // Which layout somebody's file has, and what each tensor in it is to us.
+#include <charconv>
 #include <cstddef>
 #include <map>
 #include <optional>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -114,15 +116,56 @@ Result<Trunk> find_trunk(const FamilyNames& family, const NameSet& names) {
       names.empty() ? "nothing" : *names.begin()));
 }
 
-/// The head's tensor that a name ends with. SwAV's and VISSL's heads are alike
-/// but for what stands in front and the number behind "prototypes".
-ForeignName head_name(std::string_view name) {
-  constexpr std::string_view kProjection = "projection_head.";
-  for (const std::string_view tail :
-       {"prototypes.weight", "prototypes0.weight"}) {
-    if (before(name, tail)) {
-      return {ForeignPart::kPrototypes, "prototypes.weight"};
+/// Which set of prototypes a name is of: "prototypes.weight" is of the only
+/// one; VISSL and SwAV count "prototypes0.weight", a snapshot
+/// "prototypes.0.weight". nullopt for any other name.
+std::optional<std::size_t> prototype_set(std::string_view name) {
+  constexpr std::string_view kLeaf = ".weight";
+  constexpr std::string_view kDigits = "0123456789";
+  if (!name.ends_with(kLeaf)) {
+    return std::nullopt;
+  }
+  name.remove_suffix(kLeaf.size());
+  if (before(name, "prototypes")) {
+    return 0;
+  }
+  const std::size_t digits = name.find_last_not_of(kDigits) + 1;
+  const std::string_view front = name.substr(0, digits);
+  if (!before(front, "prototypes") && !before(front, "prototypes.")) {
+    return std::nullopt;
+  }
+  std::size_t set = 0;
+  const char* end = name.data() + name.size();
+  const auto [read, error] = std::from_chars(name.data() + digits, end, set);
+  return error == std::errc() && read == end ? std::optional(set)
+                                             : std::nullopt;
+}
+
+/// What the sets of prototypes in a file are called in a snapshot, where one
+/// set alone has no number.
+class PrototypeNames {
+ public:
+  explicit PrototypeNames(std::span<const std::string> names) {
+    for (const std::string& name : names) {
+      several_ = several_ || prototype_set(name).value_or(0) > 0;
     }
+  }
+
+  [[nodiscard]] std::string name_of(std::size_t set) const {
+    return several_ ? fmt::format("prototypes.{}.weight", set)
+                    : std::string("prototypes.weight");
+  }
+
+ private:
+  bool several_ = false;
+};
+
+/// The head's tensor that a name ends with. SwAV's and VISSL's heads are alike
+/// but for what stands in front and the numbers of the prototypes.
+ForeignName head_name(std::string_view name, const PrototypeNames& prototypes) {
+  constexpr std::string_view kProjection = "projection_head.";
+  if (const auto set = prototype_set(name)) {
+    return {ForeignPart::kPrototypes, prototypes.name_of(*set)};
   }
   const std::size_t at = name.rfind(kProjection);
   if (at != std::string_view::npos && (at == 0 || name[at - 1] == '.')) {
@@ -147,6 +190,7 @@ ForeignName recognise(
     TrunkFamily family,
     const Trunk& trunk,
     Layout own_layout,
+    const PrototypeNames& prototypes,
     std::string_view name) {
   if (name.starts_with(trunk.prefix)) {
     auto own = rename(
@@ -155,7 +199,7 @@ ForeignName recognise(
       return {ForeignPart::kTrunk, std::move(own).value()};
     }
   }
-  ForeignName head = head_name(name);
+  ForeignName head = head_name(name, prototypes);
   if (head.part != ForeignPart::kUnknown) {
     return head;
   }
@@ -181,10 +225,12 @@ Result<ForeignNames> recognise_names(
   if (!trunk.ok()) {
     return trunk.error();
   }
+  const PrototypeNames prototypes(plain);
   ForeignNames result{trunk.value().layout, own, trunk.value().prefix, {}};
   std::map<std::string, std::string, std::less<>> taken;
   for (std::size_t i = 0; i < plain.size(); ++i) {
-    ForeignName found = recognise(family, trunk.value(), own, plain[i]);
+    ForeignName found =
+        recognise(family, trunk.value(), own, prototypes, plain[i]);
     if (!found.name.empty()) {
       const auto [at, fresh] = taken.emplace(found.name, names[i]);
       if (!fresh) {

@@ -120,6 +120,22 @@ TEST_F(Weights, OutAndInAgainAreTheSameFilesInEveryLayout) {
   EXPECT_EQ(origin_of("first"), json());
 }
 
+TEST_F(Weights, TwoSetsOfPrototypesComeBackToTheByte) {
+  const std::string sets = "swav.prototypes=[20, 30]";
+  must_init("first", {"model.seed=1", sets});
+  for (const std::string layout : {"hf", "vissl"}) {
+    ASSERT_EQ(export_to("first", layout, {"--with-head"}).status, 0);
+    const std::string second = "from-" + layout;
+    const Finished begun =
+        init(second, {"model.seed=2", sets, init_from(layout)});
+    ASSERT_EQ(begun.status, 0) << begun.err;
+    EXPECT_THAT(begun.err, HasSubstr("prototypes: 2 of 2 tensors match"));
+    EXPECT_TRUE(
+        read("first/head.safetensors") == read(second + "/head.safetensors"))
+        << layout;
+  }
+}
+
 TEST_F(Weights, ATrunkAloneLeavesTheHeadAtRandom) {
   must_init("first", {"model.seed=1"});
   must_init("other", {"model.seed=2"});

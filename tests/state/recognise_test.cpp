@@ -98,6 +98,57 @@ TEST(Recognise, HeadsOfVisslSwavAndOurs) {
   }
 }
 
+TEST(Recognise, EverySetOfPrototypesHasItsNumber) {
+  for (const std::string front :
+       {"classy_state_dict.base_model.model.heads.0.prototypes",
+        "0.prototypes",
+        "module.prototypes.prototypes",
+        "prototypes."}) {
+    auto names = trunk_in(Layout::kVissl, "");
+    for (const char* number : {"0", "1", "10"}) {
+      names.push_back(front + number + ".weight");
+    }
+    const auto found = recognise_names(kTrunk.family, names);
+    ASSERT_TRUE(found.ok()) << found.error().message;
+    const auto own = own_names(found.value());
+    EXPECT_EQ(found.value().names.back().part, ForeignPart::kPrototypes);
+    EXPECT_THAT(
+        std::vector<std::string>(own.end() - 3, own.end()),
+        testing::ElementsAre(
+            "prototypes.0.weight",
+            "prototypes.1.weight",
+            "prototypes.10.weight"))
+        << front;
+  }
+}
+
+TEST(Recognise, WhatOnlyLooksLikePrototypesIsNone) {
+  for (const char* name :
+       {"prototypes",
+        "prototypes.bias",
+        "prototypes1.bias",
+        "myprototypes1.weight",
+        "prototypes.1.2.weight",
+        "prototypes-1.weight",
+        "prototypes99999999999999999999.weight"}) {
+    auto names = hf_names();
+    names.emplace_back(name);
+    const auto found = recognise_names(kTrunk.family, names);
+    ASSERT_TRUE(found.ok()) << found.error().message;
+    EXPECT_EQ(found.value().names.back().part, ForeignPart::kUnknown) << name;
+  }
+}
+
+TEST(Recognise, OneSetTwiceIsRefusedByName) {
+  auto names = hf_names();
+  names.emplace_back("0.prototypes1.weight");
+  names.emplace_back("prototypes.1.weight");
+  const auto found = recognise_names(kTrunk.family, names);
+  ASSERT_FALSE(found.ok());
+  EXPECT_THAT(found.error().message, HasSubstr("0.prototypes1.weight"));
+  EXPECT_THAT(found.error().message, HasSubstr("both prototypes.1.weight"));
+}
+
 TEST(Recognise, ClassifiersAndWhatHasNoMeaning) {
   for (const auto& [layout, prefix, name] :
        {std::tuple(Layout::kHuggingFace, "regnet.", "classifier.1.weight"),

@@ -53,14 +53,18 @@ std::vector<StoredTensor> foreign(
 
 class InitialWeightsTest : public ::testing::Test {
  protected:
-  Result<InitialWeights> plan(const std::vector<StoredTensor>& tensors) {
+  Result<InitialWeights> plan(
+      const std::vector<StoredTensor>& tensors,
+      const TrainerOptions& options = small()) {
     return InitialWeights::plan(
-        small(), write_weights(folder_ / "model.safetensors", tensors));
+        options, write_weights(folder_ / "model.safetensors", tensors));
   }
 
   /// A plan that must succeed.
-  InitialWeights must_plan(const std::vector<StoredTensor>& tensors) {
-    auto weights = plan(tensors);
+  InitialWeights must_plan(
+      const std::vector<StoredTensor>& tensors,
+      const TrainerOptions& options = small()) {
+    auto weights = plan(tensors, options);
     EXPECT_TRUE(weights.ok()) << weights.error().message;
     return std::move(weights).value();
   }
@@ -158,6 +162,41 @@ TEST_F(InitialWeightsTest, OtherPrototypesAreLeftOutAndTheHeadIsTaken) {
   EXPECT_THAT(
       report_lines(weights.report())[3],
       HasSubstr("0.prototypes0.weight is F32 [20, 8] there"));
+}
+
+TEST_F(InitialWeightsTest, EverySetOfPrototypesComesBackToTheBit) {
+  TrainerOptions two = small();
+  two.head.prototypes = {12, 20};
+  for (const Layout layout : state::kLayouts) {
+    const InitialWeights weights = must_plan(foreign(two, layout), two);
+    EXPECT_EQ(weights.report().prototypes.matched, 2U);
+    for (const StoredTensor& own : model_tensors(two)) {
+      if (!own.name.starts_with("prototypes.")) {
+        continue;
+      }
+      ASSERT_TRUE(weights.has(own.name)) << own.name;
+      std::vector<float> values(own.data.size() / sizeof(float));
+      ASSERT_TRUE(weights.read(own.name, values).ok());
+      EXPECT_EQ(std::memcmp(values.data(), own.data.data(), own.data.size()), 0)
+          << own.name << " from " << state::to_string(layout);
+    }
+  }
+}
+
+TEST_F(InitialWeightsTest, AnotherNumberOfSetsIsLeftOutAndTold) {
+  TrainerOptions two = small();
+  two.head.prototypes = {12, 20};
+  const InitialWeights fewer = must_plan(foreign(two, Layout::kVissl));
+  EXPECT_TRUE(fewer.report().head.taken);
+  EXPECT_FALSE(fewer.has("prototypes.weight"));
+  EXPECT_THAT(
+      report_lines(fewer.report())[3],
+      HasSubstr("2 sets of prototypes there and 1 here"));
+  const InitialWeights more = must_plan(foreign(small(), Layout::kVissl), two);
+  EXPECT_FALSE(more.has("prototypes.0.weight"));
+  EXPECT_THAT(
+      report_lines(more.report())[3],
+      HasSubstr("1 sets of prototypes there and 2 here"));
 }
 
 TEST_F(InitialWeightsTest, ClassifierAndStrangersAreLeftOutAndTold) {

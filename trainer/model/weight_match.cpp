@@ -1,5 +1,6 @@
 #include "trainer/model/weight_match.h"
 
+#include <algorithm>
 #include <charconv>
 #include <set>
 #include <string_view>
@@ -90,6 +91,7 @@ class Comparison {
     for (std::size_t i = 0; i < names_.names.size(); ++i) {
       look_at(i);
     }
+    count_prototype_sets();
     match_.trunk.taken = whole(match_.trunk);
     match_.head.taken = whole(match_.head);
     match_.prototypes.taken = match_.head.taken && whole(match_.prototypes);
@@ -130,6 +132,19 @@ class Comparison {
       PartMatch& part = part_match(found.part);
       ++part.extra;
       blame(part, name + " is there and not in this model");
+    }
+  }
+
+  /// With other numbers of sets the names differ, too, which says less.
+  void count_prototype_sets() {
+    PartMatch& part = match_.prototypes;
+    const auto theirs = static_cast<std::size_t>(std::count_if(
+        names_.names.begin(), names_.names.end(), [](const auto& name) {
+          return name.part == ForeignPart::kPrototypes;
+        }));
+    if (theirs > 0 && theirs != part.wanted) {
+      part.first_mismatch = fmt::format(
+          "{} sets of prototypes there and {} here", theirs, part.wanted);
     }
   }
 
