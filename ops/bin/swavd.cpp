@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "ops/base/log.h"
 #include "ops/base/memory_limit.h"
@@ -51,14 +52,29 @@ Status run_command(const ConfigArguments& arguments, const RunArguments& run) {
   return daemon::run_daemon(config, options, control);
 }
 
-/// What the keys of [schedule] come to.
-void print_schedule(const service::Config& config) {
+/// What the keys of [schedule] come to, a line each.
+std::vector<std::string> schedule_lines(const service::Config& config) {
   const scheduler::ScheduleOptions options = daemon::schedule_options(config);
   const std::int64_t batch = config.loader.batch_images;
-  print("schedule: " + daemon::schedule_text(options, batch));
+  std::vector<std::string> lines = {
+      "schedule: " + daemon::schedule_text(options, batch)};
   for (const std::string& warning : daemon::schedule_warnings(options, batch)) {
-    print("warning: " + warning);
+    lines.push_back("warning: " + warning);
   }
+  return lines;
+}
+
+/// TOML throughout: what is no key of it is a comment.
+Status show_command(const ConfigArguments& arguments) {
+  const auto loaded = arguments.load();
+  if (!loaded.ok()) {
+    return loaded.error();
+  }
+  print(service::effective_config(arguments.sources()));
+  for (const std::string& line : schedule_lines(loaded.value())) {
+    print("# " + line);
+  }
+  return ok_status();
 }
 
 /// Prints what of the given weights a run would take.
@@ -97,7 +113,9 @@ Status validate_command(const ConfigArguments& arguments, bool no_environment) {
     return need.error();
   }
   print("the configuration is valid");
-  print_schedule(loaded.value().config);
+  for (const std::string& line : schedule_lines(loaded.value().config)) {
+    print(line);
+  }
   print("memory it needs: " + daemon::to_string(need.value()));
   return ok_status();
 }
@@ -135,17 +153,11 @@ void add_daemon(CLI::App& app, ConfigArguments& config, Body& body) {
   });
 
   auto* show = app.add_subcommand(
-      "config", "The effective configuration, each value with its origin");
+      "config",
+      "The effective configuration, each value with its origin, and what the "
+      "schedule comes to");
   config.add_to(*show, /*required=*/false);
-  show->callback([&] {
-    body = [&config]() -> Status {
-      if (const auto loaded = config.load(); !loaded.ok()) {
-        return loaded.error();
-      }
-      print(service::effective_config(config.sources()));
-      return ok_status();
-    };
-  });
+  show->callback([&] { body = [&config] { return show_command(config); }; });
 }
 
 void add_demo(CLI::App& app, daemon::DemoOptions& options, Body& body) {

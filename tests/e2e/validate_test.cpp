@@ -60,6 +60,34 @@ TEST(Validate, NamesFiveMistakesWithTheirLinesAndExits78) {
       << "no suggestion: " << finished.err;
 }
 
+TEST(Config, EndsWithTheScheduleAndIsStillAConfiguration) {
+  const TempFolder folder;
+  const std::string file = folder.write_lines(
+      "swavd.toml",
+      {"data_dir = \"" + (folder.path() / "data").string() + "\"",
+       "[loader]",
+       "batch_images = 128",
+       "[schedule]",
+       "kind = \"constant\"",
+       "learning_rate = 1.5",
+       "warmup_images = 0"});
+  const Finished shown = run_program("swavd", {"config", "--config", file});
+  ASSERT_EQ(shown.status, 0) << shown.err;
+  const std::string schedule =
+      "schedule: constant: no warm-up, then 1.5 for ever\n";
+  EXPECT_NE(shown.out.find("\n# " + schedule), std::string::npos) << shown.out;
+  EXPECT_NE(
+      shown.out.find("\n# warning: the first step already has the whole rate"),
+      std::string::npos)
+      << shown.out;
+  // What it prints is TOML and means the same.
+  const std::string again = folder.write_lines("again.toml", {shown.out});
+  const Finished valid =
+      run_program("swavd", {"validate", "--no-environment", "--config", again});
+  EXPECT_EQ(valid.status, 0) << valid.err;
+  EXPECT_NE(valid.out.find(schedule), std::string::npos) << valid.out;
+}
+
 TEST(Validate, SyntaxErrorStandsAlone) {
   const TempFolder folder;
   const std::string file = folder.write_lines(
