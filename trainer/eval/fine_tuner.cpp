@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 
 #include "trainer/eval/eval_model.h"
+#include "trainer/eval/grouped_sgd.h"
 #include "trainer/eval/linear_probe.h"
-#include "trainer/eval/sgd.h"
 #include "trainer/fine_tune.h"
 #include "trainer/nn/autocast.h"
 #include "trainer/torch/caching_allocator.h"
@@ -36,9 +36,10 @@ class TorchFineTuner final : public Classifier {
         store_(new_tensors()),
         weight_(store_.at(std::string(kClassifier) + ".weight")),
         bias_(store_.at(std::string(kClassifier) + ".bias")),
-        optimizer_(groups(), options.sgd),
+        optimizer_(options.sgd),
         heads_{{kClassifier, weight_.size(1)}} {
     store_.initialise(options.seed);
+    add_parameters();
     if (projected() && !projection().norm) {
       norm_.emplace(store_, kNorm);
     }
@@ -67,7 +68,7 @@ class TorchFineTuner final : public Classifier {
   }
 
   [[nodiscard]] std::vector<TensorSpec> new_tensors() const;
-  [[nodiscard]] std::vector<SgdGroup> groups() const;
+  void add_parameters();
   /// Logits [N, classes], float32.
   [[nodiscard]] at::Tensor forward(const at::Tensor& images, Mode mode) const;
 
@@ -77,7 +78,7 @@ class TorchFineTuner final : public Classifier {
   at::Tensor weight_;
   at::Tensor bias_;
   std::optional<BatchNorm> norm_;
-  Sgd optimizer_;
+  GroupedSgd optimizer_;
   std::vector<HeadInfo> heads_;
 };
 
@@ -93,27 +94,18 @@ std::vector<TensorSpec> TorchFineTuner::new_tensors() const {
   return specs;
 }
 
-std::vector<SgdGroup> TorchFineTuner::groups() const {
+void TorchFineTuner::add_parameters() {
   const ParameterStore& trunk = model_->model().store;
   const HeadOptions& head = model_->options().head;
-  auto all =
-      sgd_groups(trunk, options_.sgd, RateOf::kTrunk, [](const auto& name) {
-        return !is_head_tensor(name);
-      });
-  const auto append = [&all](std::vector<SgdGroup> more) {
-    for (SgdGroup& group : more) {
-      all.push_back(std::move(group));
-    }
-  };
+  optimizer_.add(trunk, RateOf::kTrunk, [](const std::string& name) {
+    return !is_head_tensor(name);
+  });
   if (projected()) {
-    append(sgd_groups(
-        trunk, options_.sgd, RateOf::kHead, [&head](const auto& name) {
-          return is_first_projection(name, head);
-        }));
+    optimizer_.add(trunk, RateOf::kHead, [&head](const std::string& name) {
+      return is_first_projection(name, head);
+    });
   }
-  append(sgd_groups(
-      store_, options_.sgd, RateOf::kHead, [](const auto&) { return true; }));
-  return all;
+  optimizer_.add(store_, RateOf::kHead);
 }
 
 at::Tensor TorchFineTuner::forward(const at::Tensor& images, Mode mode) const {

@@ -9,8 +9,8 @@
 #include <fmt/format.h>
 
 #include "trainer/eval/eval_model.h"
+#include "trainer/eval/grouped_sgd.h"
 #include "trainer/eval/linear_probe.h"
-#include "trainer/eval/sgd.h"
 #include "trainer/probe.h"
 #include "trainer/torch/caching_allocator.h"
 #include "trainer/torch/torch_errors.h"
@@ -102,16 +102,11 @@ class TorchProbeTrainer final : public ProbeTrainer {
             options.set)),
         store_(plan_specs(plan_, options.classes)),
         probes_(make_probes(store_, plan_)),
-        optimizer_(
-            sgd_groups(
-                store_,
-                options.sgd,
-                RateOf::kHead,
-                [](const std::string&) { return true; }),
-            options.sgd),
+        optimizer_(options.sgd),
         chunks_(plan_.inputs.size()),
         kept_(plan_.inputs.size()) {
     store_.initialise(options.seed);
+    optimizer_.add(store_, RateOf::kHead);
     for (const ProbeSpec& probe : plan_.probes) {
       heads_.push_back({probe.name, probe.features()});
     }
@@ -167,7 +162,7 @@ class TorchProbeTrainer final : public ProbeTrainer {
   ProbePlan plan_;
   ParameterStore store_;
   std::vector<LinearProbe> probes_;
-  Sgd optimizer_;
+  GroupedSgd optimizer_;
   std::vector<HeadInfo> heads_;
   // Remembered images, by input: as they came, and joined at the first step.
   std::vector<std::vector<at::Tensor>> chunks_;

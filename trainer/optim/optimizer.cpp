@@ -18,6 +18,8 @@
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
 
+#include "ops/base/check.h"
+
 namespace swavd::trainer {
 
 namespace {
@@ -52,9 +54,13 @@ at::Tensor percentiles(const at::Tensor& ratios) {
 
 Optimizer::Optimizer(
     std::vector<at::Tensor> parameters,
-    const OptimizerOptions& options)
+    const OptimizerOptions& options,
+    Momentum momentum)
     : parameters_(std::move(parameters)),
-      options_(options) {
+      options_(options),
+      momentum_(momentum) {
+  SWAVD_CHECK(
+      momentum == Momentum::kPlain || options.kind == OptimizerKind::kSgd);
   const at::NoGradGuard no_grad;
   momenta_.reserve(parameters_.size());
   for (const at::Tensor& parameter : parameters_) {
@@ -90,8 +96,10 @@ Optimizer::Update Optimizer::prepare() const {
 }
 
 void Optimizer::prepare_sgd(Update& update) const {
-  at::_foreach_add_(
-      update.directions, update.parameters, options_.weight_decay);
+  if (options_.weight_decay > 0) {
+    at::_foreach_add_(
+        update.directions, update.parameters, options_.weight_decay);
+  }
 }
 
 void Optimizer::prepare_larc(Update& update) const {
@@ -146,7 +154,12 @@ void Optimizer::apply(const Update& update, double learning_rate) noexcept {
   } else {
     at::_foreach_addcmul_(update.momenta, update.directions, update.factors);
   }
-  at::_foreach_add_(update.parameters, update.momenta, -learning_rate);
+  if (momentum_ == Momentum::kPlain) {
+    at::_foreach_add_(update.parameters, update.momenta, -learning_rate);
+  } else {
+    at::_foreach_add_(update.directions, update.momenta, options_.momentum);
+    at::_foreach_add_(update.parameters, update.directions, -learning_rate);
+  }
 }
 
 }  // namespace swavd::trainer

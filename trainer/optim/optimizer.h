@@ -8,8 +8,13 @@
 
 namespace swavd::trainer {
 
+enum class Momentum {
+  kPlain,
+  kNesterov,  ///< p -= rate * (d + momentum * v); of kSgd only
+};
+
 /// SGD with momentum: v = momentum * v + a * d; p -= rate * v, with dampening
-/// 0 and without Nesterov's variant. What d and a are for the gradient g of a
+/// 0. What d and a are for the gradient g of a
 /// tensor p is the kind's matter:
 ///
 /// - kSgd: d = g + wd * p, a = 1: torch.optim.SGD.
@@ -29,7 +34,8 @@ class Optimizer {
   /// and are laid out like their parameters.
   Optimizer(
       std::vector<at::Tensor> parameters,
-      const OptimizerOptions& options);
+      const OptimizerOptions& options,
+      Momentum momentum = Momentum::kPlain);
 
   /// An update worked out and not done yet. Dropping it changes nothing but
   /// the gradients.
@@ -48,7 +54,8 @@ class Optimizer {
   /// without one is left alone altogether: no decay, no momentum.
   [[nodiscard]] Update prepare() const;
 
-  /// Does it. An exception ends the process: half an update must not live on.
+  /// Does it, and uses the directions up. An exception ends the process: half
+  /// an update must not live on.
   void apply(const Update& update, double learning_rate) noexcept;
 
   /// In the order of the parameters.
@@ -64,6 +71,7 @@ class Optimizer {
   std::vector<at::Tensor> parameters_;
   std::vector<at::Tensor> momenta_;
   OptimizerOptions options_;
+  Momentum momentum_;
 };
 
 }  // namespace swavd::trainer

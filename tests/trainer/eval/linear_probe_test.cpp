@@ -7,7 +7,7 @@
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
-#include "trainer/eval/sgd.h"
+#include "trainer/eval/grouped_sgd.h"
 
 namespace swavd::trainer {
 namespace {
@@ -43,14 +43,8 @@ TEST(LinearProbes, TakeTheGradientStepThatAHandComputes) {
   const at::Tensor loss = probe_loss({made.probe}, {features}, labels);
   EXPECT_NEAR(loss.item<double>(), std::log(2.0), 1e-6);
   loss.backward();
-  const SgdOptions plain{0, 0, false};
-  Sgd sgd(
-      sgd_groups(
-          made.store,
-          plain,
-          RateOf::kHead,
-          [](const std::string&) { return true; }),
-      plain);
+  GroupedSgd sgd({0, 0, false});
+  sgd.add(made.store, RateOf::kHead);
   sgd.step({0, 1});
   const at::Tensor wanted =
       at::tensor(std::vector<float>{-0.5F, 0.75F, 0.5F, -0.75F}).view({2, 2});

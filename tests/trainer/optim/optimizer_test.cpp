@@ -150,6 +150,25 @@ TEST(Sgd, TakesPyTorchsStepsWithCoupledDecay) {
   EXPECT_FALSE(sgd.prepare().trust_ratios.defined());
 }
 
+// Of torch.optim.SGD: d = g + .01 p; v = .9 v + d; p -= .5 (d + .9 v).
+TEST(Sgd, LooksAheadWithNesterov) {
+  const at::Tensor p = parameter_of({3, 4});
+  Optimizer sgd({p}, options_of(OptimizerKind::kSgd), Momentum::kNesterov);
+  take_two_steps(sgd, p);
+  expect_values(sgd.momenta()[0], {.691015, -.43678});
+  expect_values(p, {2.02853575, 4.794941});
+}
+
+TEST(Sgd, WithoutDecayIsTheGradientAlone) {
+  const at::Tensor p = parameter_of({3, 4});
+  OptimizerOptions options = options_of(OptimizerKind::kSgd);
+  options.weight_decay = 0;
+  Optimizer sgd({p}, options);
+  set_gradient(p, {.6, -.8});
+  step(sgd);
+  expect_values(p, {2.7, 4.4});
+}
+
 at::Tensor matrix_of(std::vector<double> values) {
   return vector_of(std::move(values)).view({1, 2}).requires_grad_(true);
 }
