@@ -1,13 +1,12 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "ingest/files/finite_source.h"
 #include "ingest/paths.h"
-#include "ingest/source.h"
 
 namespace swavd::ingest {
 
@@ -15,53 +14,22 @@ namespace swavd::ingest {
 using NextFile = std::function<Result<PathFile>(std::size_t n)>;
 
 /// See `FileSet::source`.
-class FileSetSource final : public Source {
+class FileSetSource final : public FiniteSource {
  public:
   FileSetSource(std::string path, std::size_t count, NextFile next_file);
 
-  Result<std::string> stream_id() override { return "path/" + path_; }
-
-  const std::string& topic() const override { return path_; }
-
   Result<std::vector<PartitionBounds>> bounds() override;
 
-  /// Errors: kInvalidArgument for a start by time, which files do not have.
-  Result<std::vector<PartitionBounds>> resolve_start(StartPoint start) override;
-
+ private:
   /// Errors: kInvalidArgument for anything but the beginning: a pass is not
   /// resumed.
-  Status assign(const std::vector<Position>& positions) override;
+  Status begin_at(const Position& position) override;
 
-  Result<Polled> poll(std::chrono::milliseconds timeout) override;
+  Result<Polled> read() override;
 
-  Result<Polled> poll_partition(
-      std::int32_t partition,
-      std::chrono::milliseconds timeout) override;
-
-  void publish_progress(const std::vector<Position>& positions) override {
-    (void)positions;
-  }
-
-  void close() override { closed_.store(true); }
-
- private:
-  const std::string path_;
   const std::size_t count_;
   const NextFile next_file_;
   std::size_t next_ = 0;
-  bool assigned_ = false;
-  std::atomic<bool> closed_ = false;
 };
-
-/// Where a finite source of `path` with these bounds starts. Errors: those of
-/// `all`; kInvalidArgument for a start by time, which files do not have.
-[[nodiscard]] Result<std::vector<PartitionBounds>> start_in_files(
-    const std::string& path,
-    Result<std::vector<PartitionBounds>> all,
-    StartPoint start);
-
-/// A file of a finite source as a record.
-[[nodiscard]] Polled
-as_record(const std::string& path, std::int64_t offset, PathFile file);
 
 }  // namespace swavd::ingest

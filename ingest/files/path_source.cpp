@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 
-#include "ingest/files/file_set_source.h"
 #include "ingest/resume.h"
 
 namespace swavd::ingest {
@@ -126,7 +125,7 @@ Result<FileSelection> select_files(
 }
 
 PathSource::PathSource(std::string path, FileSelection selection)
-    : path_(std::move(path)),
+    : FiniteSource(std::move(path)),
       selection_(std::move(selection)) {}
 
 Result<std::int64_t> PathSource::count() {
@@ -137,7 +136,7 @@ Result<std::int64_t> PathSource::count() {
   if (selection_.loaded) {
     files = selection_.loaded->size();
   } else {
-    const auto names = list_names(path_);
+    const auto names = list_names(path());
     if (!names.ok()) {
       return names.error();
     }
@@ -156,17 +155,12 @@ Result<std::vector<PartitionBounds>> PathSource::bounds() {
   return std::vector<PartitionBounds>{{0, 0, files.value()}};
 }
 
-Result<std::vector<PartitionBounds>> PathSource::resolve_start(
-    StartPoint start) {
-  return start_in_files(path_, bounds(), start);
-}
-
 Result<PathFile> PathSource::file_at(std::int64_t offset) {
   const auto place = static_cast<std::uint64_t>(offset);
   if (selection_.loaded) {
     return (*selection_.loaded)[place];
   }
-  auto walk = open_walk(path_);
+  auto walk = open_walk(path());
   if (!walk.ok()) {
     return walk.error();
   }
@@ -179,7 +173,7 @@ Result<PathFile> PathSource::file_at(std::int64_t offset) {
     if (!name.value()) {
       return Error{
           ErrorCode::kNotFound,
-          fmt::format("{} has no file number {}", path_, i)};
+          fmt::format("{} has no file number {}", path(), i)};
     }
     at = *std::move(name).value();
   }
@@ -211,14 +205,9 @@ Status PathSource::verify(const Position& position) {
   return check_fingerprint(position, file.value().bytes, -1);
 }
 
-Status PathSource::assign(const std::vector<Position>& positions) {
-  if (assigned_ || positions.size() != 1 || positions[0].partition != 0) {
-    return Error{
-        ErrorCode::kInvalidArgument,
-        path_ + " has one partition, 0, and is assigned once"};
-  }
-  SWAVD_RETURN_IF_ERROR(verify(positions[0]));
-  auto walk = open_walk(path_);
+Status PathSource::begin_at(const Position& position) {
+  SWAVD_RETURN_IF_ERROR(verify(position));
+  auto walk = open_walk(path());
   if (!walk.ok()) {
     return walk.error();
   }
@@ -229,9 +218,8 @@ Status PathSource::assign(const std::vector<Position>& positions) {
       return skipped.error();
     }
   }
-  from_ = positions[0].next;
-  done_ = positions[0].done_above;
-  assigned_ = true;
+  from_ = position.next;
+  done_ = position.done_above;
   return ok_status();
 }
 
@@ -266,36 +254,19 @@ Result<std::optional<PathFile>> PathSource::next_file() {
   return std::optional<PathFile>(std::move(file).value());
 }
 
-Result<Polled> PathSource::poll(std::chrono::milliseconds timeout) {
-  (void)timeout;  // a file is always there, or none ever comes
-  while (!closed_.load()) {
-    if (!assigned_) {
-      return Error{ErrorCode::kInternal, path_ + " polled before assign"};
-    }
-    auto file = next_file();
-    if (!file.ok()) {
-      return file.error();
-    }
-    if (!file.value()) {
-      return Polled{PollState::kEnd, {}};
-    }
-    const std::int64_t offset = next_++;
-    if (offset >= from_ && !holds(done_, offset)) {
-      return as_record(path_, offset, *std::move(file).value());
-    }
+Result<Polled> PathSource::read() {
+  auto file = next_file();
+  if (!file.ok()) {
+    return file.error();
   }
-  return Error{ErrorCode::kCancelled, path_ + " was closed"};
-}
-
-Result<Polled> PathSource::poll_partition(
-    std::int32_t partition,
-    std::chrono::milliseconds timeout) {
-  if (partition != 0) {
-    return Error{
-        ErrorCode::kInvalidArgument,
-        fmt::format("{} has no partition {}", path_, partition)};
+  if (!file.value()) {
+    return Polled{PollState::kEnd, {}};
   }
-  return poll(timeout);
+  const std::int64_t offset = next_++;
+  if (offset < from_ || holds(done_, offset)) {
+    return Polled{};
+  }
+  return as_record(offset, *std::move(file).value());
 }
 
 }  // namespace swavd::ingest

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -9,8 +8,8 @@
 #include <vector>
 
 #include "ingest/files/file_walk.h"
+#include "ingest/files/finite_source.h"
 #include "ingest/paths.h"
-#include "ingest/source.h"
 #include "ops/base/result.h"
 
 namespace swavd::ingest {
@@ -33,48 +32,28 @@ struct FileSelection {
     const PathSourceOptions& options);
 
 /// See `open_path_source`.
-class PathSource final : public Source {
+class PathSource final : public FiniteSource {
  public:
   PathSource(std::string path, FileSelection selection);
 
-  Result<std::string> stream_id() override { return "path/" + path_; }
-
-  const std::string& topic() const override { return path_; }
-
   Result<std::vector<PartitionBounds>> bounds() override;
 
-  /// Errors: kInvalidArgument for a start by time, which files do not have.
-  Result<std::vector<PartitionBounds>> resolve_start(StartPoint start) override;
-
-  Status assign(const std::vector<Position>& positions) override;
-
-  Result<Polled> poll(std::chrono::milliseconds timeout) override;
-
-  Result<Polled> poll_partition(
-      std::int32_t partition,
-      std::chrono::milliseconds timeout) override;
-
-  void publish_progress(const std::vector<Position>& positions) override {
-    (void)positions;
-  }
-
-  void close() override { closed_.store(true); }
-
  private:
+  Status begin_at(const Position& position) override;
+
+  Result<Polled> read() override;
+
   Result<std::int64_t> count();
   Result<std::optional<PathFile>> next_file();
   Status verify(const Position& position);
   Result<PathFile> file_at(std::int64_t offset);
 
-  const std::string path_;
   FileSelection selection_;
   std::optional<std::int64_t> count_;
   std::unique_ptr<FileWalk> walk_;
   std::int64_t next_ = 0;  // offset of the file that comes next
   std::int64_t from_ = 0;  // first offset to give
   std::vector<OffsetRange> done_;
-  bool assigned_ = false;
-  std::atomic<bool> closed_ = false;
 };
 
 }  // namespace swavd::ingest

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "ops/bin/eval_report.h"
 #include "ops/daemon/evaluate.h"
@@ -13,7 +12,6 @@ namespace swavd::bin {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
 using trainer::ProtocolKind;
 
 struct ViewsArguments {
@@ -22,7 +20,7 @@ struct ViewsArguments {
   std::string images;
   std::uint64_t limit = 1000;
   std::int32_t rounds = 1;
-  bool json = false;
+  ReportStyle style;
 };
 
 struct KnnArguments {
@@ -44,69 +42,58 @@ struct ClassifierArguments {
   ReportStyle style;
 };
 
-Status eval_views(const ViewsArguments& arguments) {
-  auto model =
-      daemon::load_model(arguments.snapshot, use_of(arguments.weights));
+/// Restores the model, evaluates it under a progress bar and prints what
+/// `show` makes of the report.
+template <typename Evaluate, typename Show>
+Status evaluate_model(
+    const std::string& snapshot,
+    const std::string& weights,
+    const Evaluate& evaluate,
+    const Show& show) {
+  auto model = daemon::load_model(snapshot, use_of(weights));
   if (!model.ok()) {
     return model.error();
   }
   const auto report = [&] {
     ProgressBar bar;
-    return daemon::eval_views(
-        *model.value().trainer,
-        model.value().config,
-        arguments.images,
-        arguments.limit,
-        arguments.rounds,
-        shown_by(bar));
+    return evaluate(model.value(), shown_by(bar));
   }();
   if (!report.ok()) {
     return report.error();
   }
-  const daemon::ViewsReport& views = report.value();
-  if (arguments.json) {
-    print(Json({{"snapshot", model.value().snapshot_id},
-                {"images", views.hits.size()},
-                {"rounds", views.rounds},
-                {"top1", views.top1},
-                {"standard_error", views.standard_error}})
-              .dump());
-  } else {
-    print(fmt::format(
-        "view retrieval {:.2f} ± {:.2f} % among {} images in {} rounds (chance "
-        "{:.2f} %)",
-        views.top1,
-        views.standard_error,
-        views.hits.size(),
-        views.rounds,
-        100.0 / static_cast<double>(2 * views.hits.size() - 1)));
-  }
+  print(show(model.value().snapshot_id, report.value()));
   return ok_status();
 }
 
+Status eval_views(const ViewsArguments& arguments) {
+  return evaluate_model(
+      arguments.snapshot,
+      arguments.weights,
+      [&](daemon::LoadedModel& model, const daemon::ImageProgress& progress) {
+        return daemon::eval_views(
+            *model.trainer,
+            model.config,
+            arguments.images,
+            arguments.limit,
+            arguments.rounds,
+            progress);
+      },
+      [&](const std::string& id, const daemon::ViewsReport& views) {
+        return views_report(id, views, arguments.style);
+      });
+}
+
 Status eval_knn(const KnnArguments& arguments) {
-  auto model =
-      daemon::load_model(arguments.snapshot, use_of(arguments.weights));
-  if (!model.ok()) {
-    return model.error();
-  }
-  const auto report = [&] {
-    ProgressBar bar;
-    return daemon::eval_knn(
-        *model.value().trainer,
-        model.value().config,
-        arguments.query,
-        shown_by(bar));
-  }();
-  if (!report.ok()) {
-    return report.error();
-  }
-  print(knn_report(
-      model.value().snapshot_id,
-      arguments.query,
-      report.value(),
-      arguments.style));
-  return ok_status();
+  return evaluate_model(
+      arguments.snapshot,
+      arguments.weights,
+      [&](daemon::LoadedModel& model, const daemon::ImageProgress& progress) {
+        return daemon::eval_knn(
+            *model.trainer, model.config, arguments.query, progress);
+      },
+      [&](const std::string& id, const daemon::KnnReport& report) {
+        return knn_report(id, arguments.query, report, arguments.style);
+      });
 }
 
 /// Sets what the command line says over the protocol; names what it changed.
@@ -181,7 +168,7 @@ void add_views(CLI::App& eval, Body& body) {
           arguments.rounds,
           "Draw so many pairs of views of each image: a smaller error")
       ->check(CLI::Range(1, 255));
-  views->add_flag("--json", arguments.json, "As JSON");
+  views->add_flag("--json", arguments.style.json, "As JSON");
   views->callback([&body] { body = [] { return eval_views(arguments); }; });
 }
 

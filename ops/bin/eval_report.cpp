@@ -113,6 +113,28 @@ std::string per_class(const daemon::ClassifierReport& report) {
 
 }  // namespace
 
+std::string views_report(
+    const std::string& snapshot_id,
+    const daemon::ViewsReport& views,
+    const ReportStyle& style) {
+  if (style.json) {
+    return Json({{"snapshot", snapshot_id},
+                 {"images", views.hits.size()},
+                 {"rounds", views.rounds},
+                 {"top1", views.top1},
+                 {"standard_error", views.standard_error}})
+        .dump();
+  }
+  return fmt::format(
+      "view retrieval {:.2f} ± {:.2f} % among {} images in {} rounds (chance "
+      "{:.2f} %)",
+      views.top1,
+      views.standard_error,
+      views.hits.size(),
+      views.rounds,
+      100.0 / static_cast<double>(2 * views.hits.size() - 1));
+}
+
 std::string knn_report(
     const std::string& snapshot_id,
     const daemon::KnnQuery& query,

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "ops/daemon/evaluate.h"
 #include "ops/daemon/evaluate_classifier.h"
 #include "ops/daemon/evaluate_knn.h"
 
@@ -13,6 +14,11 @@ struct ReportStyle {
   bool json = false;
   bool confusion = false;  ///< with the confusion table
 };
+
+[[nodiscard]] std::string views_report(
+    const std::string& snapshot_id,
+    const daemon::ViewsReport& views,
+    const ReportStyle& style);
 
 [[nodiscard]] std::string knn_report(
     const std::string& snapshot_id,
