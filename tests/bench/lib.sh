@@ -11,14 +11,20 @@
 # which trains on so many images, with its data in DIR,
 # after which $rate is its images/s between the first and the last step seen
 # ("null" when it was over before two were),
-# and DIR/metrics the last page of metrics; and
+# DIR/metrics the last page of metrics, and DIR/progress a line of seconds, images
+# and snapshots each time that the images were seen to grow; and
 #
 #   learn TAR IMAGES DIR PRESET [KEY=VALUE...]
 #
 # which trains on the TAR of labelled pictures, as often as it takes, but for its
 # last $hold_out, and gives $rate, $loss (the daemon's smoothed one at the end)
 # and $knn, the JSON of `swavd eval knn` with the held out pictures as queries
-# ($queries of them, 2,000 unless set) against 10,000 of the others.
+# ($queries of them, 2,000 unless set) against 10,000 of the others; and
+#
+#   learn_on TAR IMAGES DIR PRESET [KEY=VALUE...]
+#
+# which does so with the stream, and the run if any, that DIR holds already:
+# `publish TAR IMAGES DIR` adds so many images, rounded up to whole passes.
 #
 # Needs: ops/setup/setup build test
 # shellcheck shell=bash
@@ -51,6 +57,7 @@ run_daemon() {
   local now first='' last='' first_at='' last_at=''
   for key in "${@:5}"; do more+=(--set "$key"); done
   mkdir -p "$dir"
+  : >"$dir/progress"
   cat >"$dir/swavd.toml" <<CONFIG
 run = "bench"
 data_dir = "$dir/data"
@@ -69,7 +76,10 @@ CONFIG
     mv "$dir/page" "$dir/metrics"
     [[ -n $first ]] || { first=$now first_at=$EPOCHREALTIME; }
     # The moment at which the count was last seen to grow.
-    [[ $now == "$last" ]] || { last=$now last_at=$EPOCHREALTIME; }
+    [[ $now != "$last" ]] || continue
+    last=$now last_at=$EPOCHREALTIME
+    printf '%s %s %s\n' "$last_at" "$now" \
+      "$(metric "$dir/metrics" swavd_snapshot_stall_seconds_count)" >>"$dir/progress"
   done
   wait "$daemon" || { cat "$dir/log" >&2; daemon=; return 1; }
   daemon=
@@ -80,13 +90,22 @@ CONFIG
 
 hold_out=5000
 
-learn() {
-  local tar=$1 images=$2 dir=$3 passes=() per_pass left
+publish() {
+  local tar=$1 passes=() per_pass left
   per_pass=$(($(tar tf "$tar" | grep -c '[^/]$') - hold_out))
-  for ((left = images; left > 0; left -= per_pass)); do passes+=("$tar"); done
-  mkdir -p "$dir"
-  "$bin/swavd-crawl" push --hold-out "$hold_out" --to "log://$dir/stream/images" \
-    "${passes[@]}" >"$dir/push.json"
+  for ((left = $2; left > 0; left -= per_pass)); do passes+=("$tar"); done
+  mkdir -p "$3"
+  "$bin/swavd-crawl" push --hold-out "$hold_out" --to "log://$3/stream/images" \
+    "${passes[@]}" >"$3/push.json"
+}
+
+learn() {
+  publish "$@"
+  learn_on "$@"
+}
+
+learn_on() {
+  local tar=$1 images=$2 dir=$3
   run_daemon "$dir" "$images" "log://$dir/stream/images" "${@:4}"
   # shellcheck disable=SC2034  # for the caller
   loss=$("$bin/swavctl" snapshots show "$dir/data" | sed -n 's/^health.*loss \([0-9.]*\).*/\1/p')

@@ -5,7 +5,8 @@ import pathlib
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 BIN = ROOT / "build" / "bin"
 DEPS = pathlib.Path(os.environ.get("SWAVD_DEPS", ROOT / ".deps"))
 

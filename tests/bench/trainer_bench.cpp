@@ -176,11 +176,41 @@ void BM_StepBesideACommit(benchmark::State& run) {
   run.counters["slowdown"] = median(beside) / median(alone);
 }
 
-void BM_Step(benchmark::State& run, const std::string& preset) {
-  const service::LoadedConfig loaded = config_of(preset);
+/// What tests/bench/step_peers lays beside eager PyTorch: the step of its
+/// plain_step.py, on trunks that torchvision and timm have too.
+std::vector<std::string> peers_step(
+    std::vector<std::string> trunk,
+    const std::string& compute) {
+  trunk.insert(
+      trunk.end(),
+      {fmt::format("precision.compute=\"{}\"", compute),
+       "loader.batch_images=32",
+       "loader.crops=[{count=2, size=96, scale=[0.3, 1.0]}, "
+       "{count=4, size=48, scale=[0.15, 0.5]}]"});
+  return trunk;
+}
+
+std::vector<std::string> regnet_y_400mf() {
+  return {
+      "model.depth=16",
+      "model.w0=48",
+      "model.wa=27.89",
+      "model.wm=2.09",
+      "model.group_width=8"};
+}
+
+void BM_Step(
+    benchmark::State& run,
+    const std::string& preset,
+    const std::vector<std::string>& more = {}) {
+  const service::LoadedConfig loaded = config_of(preset, more);
   auto trainer = daemon::make_trainer(loaded.config);
   SWAVD_CHECK(trainer.ok());
   const loader::Batch batch = noise_batch(loaded.config);
+  constexpr int kWarm = 3;  // the first allocate
+  for (int i = 0; i < kWarm; ++i) {
+    SWAVD_CHECK(trainer.value()->step(batch, 1.0).ok());
+  }
   StepPhases sum;
   for (auto _ : run) {
     const auto report = trainer.value()->step(batch, 1.0);
@@ -325,6 +355,39 @@ BENCHMARK_CAPTURE(BM_Step, learning_bar, "learning-bar")
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime()
     ->MinTime(20);
+// The preset's own trunk is RegNetY-200MF.
+BENCHMARK_CAPTURE(
+    BM_Step,
+    regnet_y_400mf_fp32,
+    "learning-bar",
+    peers_step(regnet_y_400mf(), "fp32"))
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime()
+    ->Iterations(12);
+BENCHMARK_CAPTURE(
+    BM_Step,
+    regnet_y_400mf_bf16,
+    "learning-bar",
+    peers_step(regnet_y_400mf(), "bf16"))
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime()
+    ->Iterations(12);
+BENCHMARK_CAPTURE(
+    BM_Step,
+    regnety_002_fp32,
+    "learning-bar",
+    peers_step({}, "fp32"))
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime()
+    ->Iterations(12);
+BENCHMARK_CAPTURE(
+    BM_Step,
+    regnety_002_bf16,
+    "learning-bar",
+    peers_step({}, "bf16"))
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime()
+    ->Iterations(12);
 
 }  // namespace
 }  // namespace swavd::trainer
