@@ -12,6 +12,7 @@
 
 #include "trainer/nn/batch_norm.h"
 #include "trainer/nn/norm_kernels.h"
+#include "trainer/nn/row_elements.h"
 
 namespace swavd::trainer {
 
@@ -96,10 +97,12 @@ BatchStatistics::BatchStatistics(
     : mean(static_cast<std::size_t>(cut.channels)),
       inverse_deviation(mean.size()) {
   ChunkSums sums(cut);
-  const auto* values = x.const_data_ptr<float>();
-  cut.for_each([&](std::int64_t i, std::int64_t offset, std::int64_t rows) {
-    row_statistics(
-        values + offset, rows, cut.channels, sums.first(i), sums.second(i));
+  with_elements_of(x, [&]<typename Element>(Element) {
+    const auto* values = x.const_data_ptr<Element>();
+    cut.for_each([&](std::int64_t i, std::int64_t offset, std::int64_t rows) {
+      row_statistics(
+          values + offset, rows, cut.channels, sums.first(i), sums.second(i));
+    });
   });
   const bool moves = norm.running_mean.defined();
   auto* running_mean =
@@ -161,23 +164,25 @@ struct GradientTotals {
 
 /// What a backward pass knows of its rows: the gradient of the output, the
 /// input, and with a residual also the output and a place for g.
+template <typename Element>
 struct GradientRows {
-  const float* dy = nullptr;
-  const float* x = nullptr;
-  const float* y = nullptr;  ///< null: the mask follows from x
-  float* g = nullptr;        ///< with y: where g is put
+  const Element* dy = nullptr;
+  const Element* x = nullptr;
+  const Element* y = nullptr;  ///< null: the mask follows from x
+  Element* g = nullptr;        ///< with y: where g is put
 };
 
+template <typename Element>
 GradientTotals gradient_totals(
     const RowChunks& cut,
-    const GradientRows& in,
+    const GradientRows<Element>& in,
     const NormCoefficients& norm,
     bool relu) {
   ChunkSums sums(cut);
   cut.for_each([&](std::int64_t i, std::int64_t offset, std::int64_t rows) {
-    const float* dy = in.dy + offset;
+    const Element* dy = in.dy + offset;
     if (in.y != nullptr) {
-      float* g = in.g + offset;
+      Element* g = in.g + offset;
       mask_gradient(dy, in.y + offset, rows * cut.channels, g);
       dy = g;
     }
@@ -235,18 +240,20 @@ at::Tensor FusedNorm::forward(
   const NormCoefficients coefficients{
       statistics.mean.data(), scale.data(), bias.const_data_ptr<float>()};
   at::Tensor y = at::empty_like(x);
-  const auto* in = x.const_data_ptr<float>();
-  const auto* extra = add.defined() ? add.const_data_ptr<float>() : nullptr;
-  auto* out = y.mutable_data_ptr<float>();
-  cut.for_each([&](std::int64_t, std::int64_t offset, std::int64_t rows) {
-    normalise(
-        in + offset,
-        extra == nullptr ? nullptr : extra + offset,
-        rows,
-        cut.channels,
-        coefficients,
-        relu,
-        out + offset);
+  with_elements_of(x, [&]<typename Element>(Element) {
+    const auto* in = x.const_data_ptr<Element>();
+    const auto* extra = add.defined() ? add.const_data_ptr<Element>() : nullptr;
+    auto* out = y.mutable_data_ptr<Element>();
+    cut.for_each([&](std::int64_t, std::int64_t offset, std::int64_t rows) {
+      normalise(
+          in + offset,
+          extra == nullptr ? nullptr : extra + offset,
+          rows,
+          cut.channels,
+          coefficients,
+          relu,
+          out + offset);
+    });
   });
   // Without a residual the ReLU's mask follows from x; y need not be kept.
   const bool keep_output = relu && add.defined();
@@ -282,15 +289,17 @@ variable_list FusedNorm::backward(
       saved[3].const_data_ptr<float>(),
       scale.data(),
       saved[2].const_data_ptr<float>()};
-  const auto* in = x.const_data_ptr<float>();
-  const GradientTotals totals = gradient_totals(
-      cut,
-      {dy.const_data_ptr<float>(),
-       in,
-       keeps_g ? output.const_data_ptr<float>() : nullptr,
-       keeps_g ? g.mutable_data_ptr<float>() : nullptr},
-      norm,
-      relu);
+  GradientTotals totals;
+  with_elements_of(x, [&]<typename Element>(Element) {
+    totals = gradient_totals<Element>(
+        cut,
+        {dy.const_data_ptr<Element>(),
+         x.const_data_ptr<Element>(),
+         keeps_g ? output.const_data_ptr<Element>() : nullptr,
+         keeps_g ? g.mutable_data_ptr<Element>() : nullptr},
+        norm,
+        relu);
+  });
 
   at::Tensor weight_gradient = at::empty_like(weight);
   at::Tensor bias_gradient = at::empty_like(weight);
@@ -308,18 +317,21 @@ variable_list FusedNorm::backward(
     constant[c] = static_cast<float>(-scale[c] * totals.sum[c] / count);
   }
   at::Tensor dx = at::empty_like(x);
-  const auto* slope = g.const_data_ptr<float>();
-  auto* result = dx.mutable_data_ptr<float>();
-  cut.for_each([&](std::int64_t, std::int64_t offset, std::int64_t rows) {
-    input_gradient(
-        slope + offset,
-        in + offset,
-        rows,
-        cut.channels,
-        norm,
-        {scale.data(), along.data(), constant.data()},
-        relu && !keeps_g,
-        result + offset);
+  with_elements_of(x, [&]<typename Element>(Element) {
+    const auto* slope = g.const_data_ptr<Element>();
+    const auto* in = x.const_data_ptr<Element>();
+    auto* result = dx.mutable_data_ptr<Element>();
+    cut.for_each([&](std::int64_t, std::int64_t offset, std::int64_t rows) {
+      input_gradient(
+          slope + offset,
+          in + offset,
+          rows,
+          cut.channels,
+          norm,
+          {scale.data(), along.data(), constant.data()},
+          relu && !keeps_g,
+          result + offset);
+    });
   });
   return {
       dx,
@@ -333,7 +345,7 @@ variable_list FusedNorm::backward(
 }  // namespace
 
 bool can_fuse_norm(const at::Tensor& x) {
-  return x.is_cpu() && x.scalar_type() == at::kFloat;
+  return has_plain_rows(x);
 }
 
 at::Tensor fused_norm(
@@ -341,7 +353,11 @@ at::Tensor fused_norm(
     const std::optional<at::Tensor>& residual,
     const FusedNormTensors& norm,
     bool relu) {
-  return FusedNorm::apply(x, norm.weight, norm.bias, residual, norm, relu);
+  std::optional<at::Tensor> added;
+  if (residual) {
+    added = residual->to(x.scalar_type());
+  }
+  return FusedNorm::apply(x, norm.weight, norm.bias, added, norm, relu);
 }
 
 }  // namespace swavd::trainer

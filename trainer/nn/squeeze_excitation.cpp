@@ -8,9 +8,11 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mean.h>
 #include <ATen/ops/mm.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "trainer/nn/norm_kernels.h"
+#include "trainer/nn/row_elements.h"
 
 namespace swavd::trainer {
 
@@ -55,10 +57,12 @@ struct Excitation {
 at::Tensor spatial_means(const at::Tensor& x) {
   const ImageRows rows(x);
   at::Tensor means = at::empty({rows.images, rows.channels});
-  const auto* in = x.const_data_ptr<float>();
   auto* out = means.mutable_data_ptr<float>();
-  rows.for_each([&](std::int64_t from, std::int64_t to) {
-    row_sum(in + from, rows.pixels, rows.channels, out + to);
+  with_elements_of(x, [&]<typename Element>(Element) {
+    const auto* in = x.const_data_ptr<Element>();
+    rows.for_each([&](std::int64_t from, std::int64_t to) {
+      row_sum(in + from, rows.pixels, rows.channels, out + to);
+    });
   });
   return means.div_(static_cast<double>(rows.pixels));
 }
@@ -70,19 +74,21 @@ at::Tensor scale_images(
     const at::Tensor& shifts) {
   const ImageRows rows(x);
   at::Tensor y = at::empty_like(x);
-  const auto* in = x.const_data_ptr<float>();
   const auto* scale = scales.const_data_ptr<float>();
   const auto* shift =
       shifts.defined() ? shifts.const_data_ptr<float>() : nullptr;
-  auto* out = y.mutable_data_ptr<float>();
-  rows.for_each([&](std::int64_t from, std::int64_t to) {
-    scale_rows(
-        in + from,
-        rows.pixels,
-        rows.channels,
-        scale + to,
-        shift == nullptr ? nullptr : shift + to,
-        out + from);
+  with_elements_of(x, [&]<typename Element>(Element) {
+    const auto* in = x.const_data_ptr<Element>();
+    auto* out = y.mutable_data_ptr<Element>();
+    rows.for_each([&](std::int64_t from, std::int64_t to) {
+      scale_rows(
+          in + from,
+          rows.pixels,
+          rows.channels,
+          scale + to,
+          shift == nullptr ? nullptr : shift + to,
+          out + from);
+    });
   });
   return y;
 }
@@ -91,17 +97,20 @@ at::Tensor scale_images(
 at::Tensor spatial_dots(const at::Tensor& a, const at::Tensor& b) {
   const ImageRows rows(a);
   at::Tensor dots = at::empty({rows.images, rows.channels});
-  const auto* left = a.const_data_ptr<float>();
-  const auto* right = b.const_data_ptr<float>();
   auto* out = dots.mutable_data_ptr<float>();
-  rows.for_each([&](std::int64_t from, std::int64_t to) {
-    row_dot(left + from, right + from, rows.pixels, rows.channels, out + to);
+  with_elements_of(a, [&]<typename Element>(Element) {
+    const auto* left = a.const_data_ptr<Element>();
+    const auto* right = b.const_data_ptr<Element>();
+    rows.for_each([&](std::int64_t from, std::int64_t to) {
+      row_dot(left + from, right + from, rows.pixels, rows.channels, out + to);
+    });
   });
   return dots;
 }
 
-/// The layer as one operator for float32 on the CPU: each big tensor is read
-/// once forward for the means, once for the product, and as often backward.
+/// The layer as one operator for float32 and bfloat16 on the CPU: each big
+/// tensor is read once forward for the means, once for the product, and as
+/// often backward. What is pooled is float32, autocast or not: it is small.
 struct FusedExcitation : torch::autograd::Function<FusedExcitation> {
   static at::Tensor forward(
       AutogradContext* context,
@@ -110,6 +119,8 @@ struct FusedExcitation : torch::autograd::Function<FusedExcitation> {
       const at::Tensor& squeeze_bias,
       const at::Tensor& excite_weight,
       const at::Tensor& excite_bias) {
+    const c10::impl::ExcludeDispatchKeyGuard no_autocast(
+        c10::DispatchKey::AutocastCPU);
     const at::Tensor x = input.contiguous(at::MemoryFormat::ChannelsLast);
     const at::Tensor pooled = spatial_means(x);
     const at::Tensor squeezed =
@@ -159,7 +170,7 @@ SqueezeExcitation::SqueezeExcitation(
       excite_bias(store.at(name + ".attention.2.bias")) {}
 
 at::Tensor SqueezeExcitation::forward(const at::Tensor& x) const {
-  if (x.is_cpu() && x.scalar_type() == at::kFloat) {
+  if (has_plain_rows(x)) {
     return FusedExcitation::apply(
         x, squeeze_weight, squeeze_bias, excite_weight, excite_bias);
   }

@@ -1,6 +1,7 @@
 #include "trainer/nn/fused_norm.h"
 
 #include <functional>
+#include <limits>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -160,6 +161,51 @@ TEST_P(FusedNormGradient, IsThatOfPyTorchInDouble) {
   if (rig.residual) {
     expect_close(rig.residual->grad(), residual.grad(), "residual");
   }
+}
+
+// The same arithmetic on the same numbers, each result rounded once.
+TEST_P(FusedNormGradient, OfBfloat16IsThatOfFloat32Rounded) {
+  const std::vector<std::int64_t> shape = {5, 37, 9, 11};  // two chunks
+  const FusedRig full(GetParam(), shape);
+  FusedRig half(GetParam(), shape);
+  const at::Tensor direction = random_tensor(shape, "slope").to(at::kBFloat16);
+  {
+    const at::NoGradGuard no_grad;
+    half.x = full.x.to(at::kBFloat16).requires_grad_(true);
+    full.x.copy_(half.x);
+    if (full.residual) {
+      half.residual = full.residual->to(at::kBFloat16).requires_grad_(true);
+      full.residual->copy_(*half.residual);
+    }
+  }
+  const at::Tensor expected =
+      fused_norm(full.x, full.residual, full.norm, full.variant.relu);
+  const at::Tensor actual =
+      fused_norm(half.x, half.residual, half.norm, half.variant.relu);
+  ASSERT_EQ(actual.scalar_type(), at::kBFloat16);
+  EXPECT_TRUE(actual.equal(expected.to(at::kBFloat16)));
+  expected.backward(direction.to(at::kFloat));
+  actual.backward(direction);
+  EXPECT_TRUE(half.x.grad().equal(full.x.grad().to(at::kBFloat16)));
+  EXPECT_TRUE(half.norm.weight.grad().equal(full.norm.weight.grad()));
+  EXPECT_TRUE(half.norm.bias.grad().equal(full.norm.bias.grad()));
+  EXPECT_TRUE(half.norm.running_mean.equal(full.norm.running_mean));
+  EXPECT_TRUE(half.norm.running_var.equal(full.norm.running_var));
+  if (full.residual) {
+    EXPECT_TRUE(
+        half.residual->grad().equal(full.residual->grad().to(at::kBFloat16)));
+  }
+}
+
+TEST(FusedNorm, ABfloat16ThatIsNoNumberStaysNone) {
+  FusedRig rig({"", false, true}, {4, 3, 2, 2});
+  const at::NoGradGuard no_grad;
+  rig.x.select(1, 1).fill_(std::numeric_limits<float>::quiet_NaN());
+  const at::Tensor y = fused_norm(
+      rig.x.to(at::kBFloat16), std::nullopt, rig.norm, /*relu=*/true);
+  EXPECT_TRUE(y.select(1, 1).isnan().all().item<bool>());
+  EXPECT_FALSE(y.select(1, 0).isnan().any().item<bool>());
+  EXPECT_FALSE(y.select(1, 2).isnan().any().item<bool>());
 }
 
 std::string fused_case_name(const testing::TestParamInfo<FusedCase>& variant) {

@@ -13,6 +13,7 @@
 
 #include "tests/trainer/nn/finite_differences.h"
 #include "tests/trainer/nn/random_tensor.h"
+#include "trainer/nn/autocast.h"
 
 namespace swavd::trainer {
 namespace {
@@ -151,6 +152,34 @@ TEST(SqueezeExcitation, ForwardAndBackwardAreThoseOfPyTorchInDouble) {
   const auto theirs = parameters_of(reference);
   for (std::size_t i = 0; i < ours.size(); ++i) {
     expect_close(ours[i].second.grad(), theirs[i].second.grad(), ours[i].first);
+  }
+}
+
+// Autocast reaches neither the pooled values nor the weights: only what has the
+// size of a map is bfloat16.
+TEST(SqueezeExcitation, OfBfloat16IsThatOfFloat32RoundedUnderAutocastToo) {
+  const ExcitationRig full({5, kChannels, 7, 6});
+  const ExcitationRig half({5, kChannels, 7, 6});
+  const at::Tensor x = full.x.detach().to(at::kBFloat16);
+  const at::Tensor narrow = x.clone().requires_grad_(true);
+  const at::Tensor wide = x.to(at::kFloat).requires_grad_(true);
+  const at::Tensor slope = random_tensor(x.sizes(), "slope").to(at::kBFloat16);
+  at::Tensor actual;
+  {
+    const AutocastGuard autocast(Precision::kBfloat16, at::kCPU);
+    actual = half.layer.forward(narrow);
+  }
+  const at::Tensor expected = full.layer.forward(wide);
+  ASSERT_EQ(actual.scalar_type(), at::kBFloat16);
+  EXPECT_TRUE(actual.equal(expected.to(at::kBFloat16)));
+  actual.backward(slope);
+  expected.backward(slope.to(at::kFloat));
+  EXPECT_TRUE(narrow.grad().equal(wide.grad().to(at::kBFloat16)));
+  const auto ours = parameters_of(half.layer);
+  const auto theirs = parameters_of(full.layer);
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    EXPECT_TRUE(ours[i].second.grad().equal(theirs[i].second.grad()))
+        << ours[i].first;
   }
 }
 
