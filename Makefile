@@ -15,7 +15,7 @@ PROGRAMS := swavd swavctl swavd-crawl
 build_preset = { [ build/$(1)/build.ninja -nt CMakePresets.json ] || cmake --preset $(1); } && \
 	ninja -C build/$(1) -j $(JOBS) $(2)
 
-.PHONY: all build setup demo test faults interop bench check format clean help
+.PHONY: all build setup cuda demo test faults interop bench check format clean help
 
 all: build
 
@@ -30,6 +30,10 @@ setup: ## install what the build needs (build does this by itself)
 build: ## install what is missing, then build the programs into build/bin
 	@$(SETUP) build
 	@$(call build_preset,dev,$(PROGRAMS))
+
+cuda: ## build the plugin for NVIDIA GPUs into build/bin (no GPU needed)
+	@$(SETUP) cuda
+	@$(call build_preset,cuda,swavd_cuda)
 
 demo: ## crawl, stream, train and show it, all on this machine
 	@$(if $(IMAGES),,test -d $(STAMPS) || $(SETUP) demo)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "ops/base/bytes.h"
+#include "ops/base/result.h"
 
 namespace swavd::state {
 
@@ -57,6 +59,10 @@ struct Health {
 struct FrozenState {
   std::uint64_t step = 0;
   std::vector<TensorFile> tensor_files;
+  /// Blocks until the tensors' bytes are there, on their way from a device
+  /// meanwhile. To be called by whoever reads them, from any thread; empty:
+  /// they are there. Errors: kInternal, the device failed.
+  std::function<Status()> wait;
   /// Small files as text: config.json, preprocessor_config.json.
   std::vector<std::pair<std::string, std::string>> text_files;
   Health health;

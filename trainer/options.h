@@ -100,6 +100,8 @@ struct TrainerOptions {
   /// compute their activations anew in the backward pass. 0: none does.
   std::int32_t checkpoint_groups = 0;
   std::int32_t threads = 0;  ///< of the step; 0: all cores
+  /// What is computed on, see `choose_device`.
+  std::string device = "cpu";
   // Written into preprocessor_config.json; nothing is computed with them.
   std::int32_t eval_resize = 256;
   std::int32_t eval_size = 224;

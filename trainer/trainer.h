@@ -81,6 +81,14 @@ class Trainer {
   /// Memory for the loader's crops.
   [[nodiscard]] virtual loader::BufferAllocator allocator() = 0;
 
+  /// Whether to be told of the batch after this one while it waits: see
+  /// `expect`.
+  [[nodiscard]] virtual bool looks_ahead() const { return false; }
+
+  /// The batch that the step after the next will most likely be of: a device
+  /// fetches its crops while it works on the next. Changes nothing else.
+  virtual void expect(const loader::Batch& /*batch*/) {}
+
   /// One update at `learning_rate`. A non-finite loss or gradient is no
   /// error: the report says skipped, and weights, momenta, BN statistics and
   /// queue are as before. In fp16 a non-finite gradient halves the loss scale
@@ -139,8 +147,9 @@ class Trainer {
   [[nodiscard]] virtual double ln_k() const { return 0; }
 };
 
-/// The real one. Errors: kInvalidArgument (options), kExhausted; kUnavailable
-/// in a build without LibTorch.
+/// The real one, on the device of the options. Errors: kInvalidArgument
+/// (options), kExhausted; kUnavailable: the device, or a build without
+/// LibTorch.
 [[nodiscard]] Result<std::unique_ptr<Trainer>> make_torch_trainer(
     const TrainerOptions& options);
 

@@ -34,11 +34,13 @@ function(swavd_module)
   endif()
 endfunction()
 
-# swavd_test(MODULE m LABEL unit|integration|e2e [UNITY] SOURCES ... LIBS ...)
+# swavd_test(MODULE m LABEL unit|integration|e2e [UNITY] [GPU] SOURCES ... LIBS ...)
 # One GoogleTest executable <m>_<label>_test; each test becomes a ctest entry.
+# GPU: those named */cuda have the label gpu and are skipped without one; all
+# others compute on the CPU, whatever there is.
 # SWAVD_TEST_SOURCE_DIR is defined to the root of the repository.
 function(swavd_test)
-  cmake_parse_arguments(ARG "UNITY" "MODULE;LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "UNITY;GPU" "MODULE;LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
@@ -56,6 +58,18 @@ function(swavd_test)
   endif()
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/tests)
+  if(NOT ARG_GPU)
+    gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
+      PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
+      ENVIRONMENT SWAVD_CUDA_PLUGIN=)
+    return()
+  endif()
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+    TEST_FILTER "-*/cuda" TEST_LIST ${name}_HOST_TESTS
+    PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
+    ENVIRONMENT SWAVD_CUDA_PLUGIN=)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
+    TEST_FILTER "*/cuda" TEST_LIST ${name}_GPU_TESTS
+    PROPERTIES LABELS gpu TIMEOUT ${ARG_TIMEOUT}
+    ENVIRONMENT SWAVD_CUDA_PLUGIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/libswavd_cuda.so)
 endfunction()

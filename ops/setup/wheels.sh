@@ -62,13 +62,24 @@ fetch_wheel() {
   wheels+=("$deps/cache/$wheel")
 }
 
-# need_libtorch SET PIN_FILE...: $deps/libtorch holds what SET (cpu or cuda) wants.
-# It is unpacked beside its place and moved there whole. Its STAMP names the
-# sets it satisfies, each by the checksum of its pins and of the unpacker.
+# Each set holds everything of the one before.
+libtorch_sets=(cpu cuda gpu)
+libtorch_pins=(libtorch.txt cuda.txt gpu.txt)
+
+# libtorch_stamp NUMBER: the line that a folder with that set has in its STAMP:
+# the checksum of the set's pins and of the unpacker.
+libtorch_stamp() {
+  local pins=("${libtorch_pins[@]:0:$1+1}")
+  echo "${libtorch_sets[$1]} $(pin_lines "${pins[@]/#/$here/}" |
+    cat - "$here/unpack_wheels.py" | sha256sum | cut -c1-16)"
+}
+
+# need_libtorch NUMBER: $deps/libtorch holds what the set of that number wants.
+# It is unpacked beside its place and moved there whole.
 need_libtorch() {
-  local set_name=$1 stamp line python partial lines=() wheels=()
-  shift
-  stamp="$set_name $(pin_lines "$@" | cat - "$here/unpack_wheels.py" | sha256sum | cut -c1-16)"
+  local number=$1 set_name stamp line python partial i lines=() wheels=() pins
+  set_name=${libtorch_sets[$number]}
+  stamp=$(libtorch_stamp "$number")
   if grep -qsxF "$stamp" "$deps/libtorch/STAMP"; then
     return
   fi
@@ -78,22 +89,20 @@ need_libtorch() {
   python=$(find_pip)
   mkdir -p "$deps/cache" "$deps/log"
   rm -rf "$deps"/cache/tmp.*
-  mapfile -t lines < <(grep -hE '^[a-z]' "$@")
+  pins=("${libtorch_pins[@]:0:$number+1}")
+  mapfile -t lines < <(grep -hE '^[a-z]' "${pins[@]/#/$here/}")
   for line in "${lines[@]}"; do
     fetch_wheel "$line"
   done
   partial=$deps/libtorch.partial
   rm -rf "$partial"
   follow "unpacking LibTorch ($set_name)" "$deps/log/unpack.log" "$deps/libtorch.partial" \
-    "$python" "$here/unpack_wheels.py" "$set_name" "$partial" "${wheels[@]}" ||
+    "$python" "$here/unpack_wheels.py" "${set_name/gpu/cuda}" "$partial" "${wheels[@]}" ||
     fail_with_log "LibTorch could not be unpacked" "$deps/log/unpack.log" \
       "is the disk full? ('df $deps'); the fetched wheels are kept in $deps/cache"
-  {
-    echo "$stamp"
-    # The cuda set holds everything of the cpu set.
-    [ "$set_name" != cuda ] ||
-      echo "cpu $(pin_lines "$here/libtorch.txt" | cat - "$here/unpack_wheels.py" | sha256sum | cut -c1-16)"
-  } >"$partial/STAMP"
+  for ((i = number; i >= 0; i--)); do
+    libtorch_stamp "$i"
+  done >"$partial/STAMP"
   rm -rf "$deps/libtorch.old"
   [ ! -e "$deps/libtorch" ] || mv "$deps/libtorch" "$deps/libtorch.old"
   mv "$partial" "$deps/libtorch"

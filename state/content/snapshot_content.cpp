@@ -42,6 +42,9 @@ Result<std::vector<ContentFile>> content_of(
             manifest.step,
             state.step)};
   }
+  if (state.wait) {
+    SWAVD_RETURN_IF_ERROR(state.wait());
+  }
   std::vector<ContentFile> files;
   for (const TensorFile& file : state.tensor_files) {
     files.push_back(

@@ -28,9 +28,9 @@ struct ContentFile {
 /// filesystem: letters, digits, '.', '_', '-', not beginning with '.'.
 [[nodiscard]] bool is_plain_name(std::string_view name);
 
-/// All files of `state`, which must outlive them. Errors: kInvalidArgument,
-/// a name that is not plain, taken twice, or the manifest's; a manifest that is
-/// for another step.
+/// All files of `state`, which must outlive them; waits for its bytes. Errors:
+/// those of the wait; kInvalidArgument, a name that is not plain, taken twice,
+/// or the manifest's; a manifest that is for another step.
 [[nodiscard]] Result<std::vector<ContentFile>> content_of(
     const Manifest& manifest,
     const FrozenState& state);

@@ -269,7 +269,8 @@ LossTime time_loss(const service::Config& config) {
       directions(crops * images, options.head.out, /*key=*/1);
   const at::Tensor prototypes =
       directions(options.head.prototypes.front(), options.head.out, /*key=*/2);
-  const SwavLossOptions how = loss_options(options.swav, /*steps=*/0);
+  const SwavLossOptions how =
+      loss_options(options.swav, /*steps=*/0, /*link=*/nullptr);
   LossTime time;
   const auto begin = std::chrono::steady_clock::now();
   const SetScores scores{at::linear(embeddings, prototypes), {}};

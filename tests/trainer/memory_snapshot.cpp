@@ -6,6 +6,7 @@
 namespace swavd::trainer {
 
 MemorySnapshot::MemorySnapshot(const state::FrozenState& frozen) {
+  SWAVD_CHECK(!frozen.wait || frozen.wait().ok());
   for (const state::TensorFile& file : frozen.tensor_files) {
     ByteVector& bytes = files_[file.name];
     const Status written = state::write_safetensors(file, [&](Bytes piece) {

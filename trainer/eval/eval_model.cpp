@@ -9,10 +9,10 @@
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
+#include "trainer/device/device_choice.h"
 #include "trainer/model/check_options.h"
 #include "trainer/nn/autocast.h"
 #include "trainer/torch/caching_allocator.h"
-#include "trainer/torch/crop_tensors.h"
 #include "trainer/torch/snapshot_tensors.h"
 #include "trainer/torch/torch_errors.h"
 
@@ -45,9 +45,13 @@ std::vector<SnapshotTensor> published_tensors(
 
 }  // namespace
 
-EvalModel::EvalModel(const TrainerOptions& options, const TrunkDesign& design)
+EvalModel::EvalModel(
+    const TrainerOptions& options,
+    const TrunkDesign& design,
+    std::shared_ptr<const DeviceLink> link)
     : options_(options),
-      model_(design, options.head) {
+      device_(std::move(link)),
+      model_(design, options.head, device_.place()) {
   use_threads();
   model_.store.initialise(options.seed);
 }
@@ -61,10 +65,15 @@ Result<std::unique_ptr<EvalModel>> EvalModel::load(
   if (!design.ok()) {
     return design.error();
   }
+  auto chosen = choose_here(options.device);
+  if (!chosen.ok()) {
+    return chosen.error();
+  }
   return catch_torch<std::unique_ptr<EvalModel>>(
       "snapshot " + snapshot.id(), [&]() -> Result<std::unique_ptr<EvalModel>> {
         CachingAllocator::install();
-        std::unique_ptr<EvalModel> made(new EvalModel(options, design.value()));
+        std::unique_ptr<EvalModel> made(
+            new EvalModel(options, design.value(), chosen.value().link));
         SWAVD_RETURN_IF_ERROR(restore_tensors(
             published_tensors(made->model_.store, parts), snapshot));
         return made;
@@ -74,6 +83,9 @@ Result<std::unique_ptr<EvalModel>> EvalModel::load(
 void EvalModel::use_threads() const {
   if (options_.threads > 0) {
     at::set_num_threads(options_.threads);  // of the calling thread only
+  }
+  if (device_.link() != nullptr) {
+    device_.link()->select();  // likewise
   }
 }
 
@@ -96,7 +108,7 @@ std::vector<at::Tensor> EvalModel::last_maps(const at::Tensor& images) const {
   return maps;
 }
 
-Result<at::Tensor> labelled_images(const loader::Batch& batch) {
+Status check_labelled_images(const loader::Batch& batch) {
   if (batch.images < 1 || batch.groups.empty() ||
       batch.groups.front().data == nullptr) {
     return bad_labels("there are no crops");
@@ -105,7 +117,7 @@ Result<at::Tensor> labelled_images(const loader::Batch& batch) {
     return bad_labels(fmt::format(
         "{} crops an image instead of one", batch.groups.front().crops));
   }
-  return group_tensor(batch.groups.front(), batch.images);
+  return ok_status();
 }
 
 Result<at::Tensor> label_tensor(
@@ -126,7 +138,7 @@ Result<at::Tensor> label_tensor(
 }
 
 std::vector<std::int32_t> best_classes(const at::Tensor& logits) {
-  const at::Tensor best = logits.argmax(1).to(at::kInt).contiguous();
+  const at::Tensor best = logits.argmax(1).to(at::kCPU, at::kInt).contiguous();
   const auto* values = best.const_data_ptr<std::int32_t>();
   return {values, values + best.numel()};
 }

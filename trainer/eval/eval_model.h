@@ -11,13 +11,15 @@
 #include "state/snapshot_store.h"
 #include "trainer/options.h"
 #include "trainer/torch/swav_model.h"
+#include "trainer/torch/trainer_device.h"
 
 namespace swavd::trainer {
 
 /// Which files of a snapshot are restored; the rest has its first values.
 enum class EvalParts { kTrunk, kTrunkAndHead };
 
-/// A snapshot's network as evaluation uses it: no momenta, no queue.
+/// A snapshot's network as evaluation uses it: no momenta, no queue. It lies on
+/// the device of its options, as do the tensors it takes and gives.
 class EvalModel {
  public:
   /// Errors: those of `make_probe_trainer`.
@@ -36,24 +38,33 @@ class EvalModel {
 
   [[nodiscard]] SwavModel& model() { return model_; }
 
+  [[nodiscard]] TrainerDevice& device() { return device_; }
+
+  [[nodiscard]] at::Device place() const { return device_.place(); }
+
   [[nodiscard]] const TrainerOptions& options() const { return options_; }
 
-  /// Makes the calling thread use as many threads as the options say.
+  /// Makes the calling thread use the device and as many threads as the options
+  /// say.
   void use_threads() const;
 
  private:
-  EvalModel(const TrainerOptions& options, const TrunkDesign& design);
+  EvalModel(
+      const TrainerOptions& options,
+      const TrunkDesign& design,
+      std::shared_ptr<const DeviceLink> link);
 
   TrainerOptions options_;
+  TrainerDevice device_;
   SwavModel model_;
 };
 
-/// The first crop group of a batch as [images, 3, S, S]: borrowed memory.
-/// Errors: kInvalidArgument (no crops, several crops).
-[[nodiscard]] Result<at::Tensor> labelled_images(const loader::Batch& batch);
+/// Checks that there is one crop of each image. Errors: kInvalidArgument (no
+/// crops, several crops).
+[[nodiscard]] Status check_labelled_images(const loader::Batch& batch);
 
-/// Class numbers as [images] int64. Errors: kInvalidArgument (not one an
-/// image, out of range).
+/// Class numbers as [images] int64, on the CPU. Errors: kInvalidArgument (not
+/// one an image, out of range).
 [[nodiscard]] Result<at::Tensor> label_tensor(
     const std::vector<std::int32_t>& labels,
     std::int64_t images,

@@ -33,7 +33,7 @@ class TorchFineTuner final : public Classifier {
       const FineTuneOptions& options)
       : options_(options),
         model_(std::move(model)),
-        store_(new_tensors()),
+        store_(new_tensors(), model_->place()),
         weight_(store_.at(std::string(kClassifier) + ".weight")),
         bias_(store_.at(std::string(kClassifier) + ".bias")),
         optimizer_(options.sgd),
@@ -46,7 +46,7 @@ class TorchFineTuner final : public Classifier {
   }
 
   loader::BufferAllocator allocator() override {
-    return loader::host_allocator();
+    return model_->device().allocator();
   }
 
   const std::vector<HeadInfo>& heads() const override { return heads_; }
@@ -124,10 +124,7 @@ Result<double> TorchFineTuner::step(
     const loader::Batch& batch,
     const std::vector<std::int32_t>& labels,
     const StepRates& rates) {
-  auto images = labelled_images(batch);
-  if (!images.ok()) {
-    return images.error();
-  }
+  SWAVD_RETURN_IF_ERROR(check_labelled_images(batch));
   auto classes = label_tensor(labels, batch.images, options_.classes);
   if (!classes.ok()) {
     return classes.error();
@@ -137,11 +134,13 @@ Result<double> TorchFineTuner::step(
         ErrorCode::kInvalidArgument,
         "a step on one image: BatchNorm needs two"};
   }
-  model_->use_threads();
   auto result =
       catch_torch<double>("fine-tuning step", [&]() -> Result<double> {
+        model_->use_threads();
+        const TrainerDevice::Crops crops(model_->device(), batch, 1);
         const at::Tensor loss = at::cross_entropy_loss(
-            forward(images.value(), Mode::kTrain), classes.value());
+            forward(crops.groups().front(), Mode::kTrain),
+            classes.value().to(model_->place()));
         auto value = finite_loss(loss);
         if (value.ok()) {
           loss.backward();
@@ -154,14 +153,13 @@ Result<double> TorchFineTuner::step(
 }
 
 Result<Predictions> TorchFineTuner::predict(const loader::Batch& batch) {
-  auto images = labelled_images(batch);
-  if (!images.ok()) {
-    return images.error();
-  }
-  model_->use_threads();
+  SWAVD_RETURN_IF_ERROR(check_labelled_images(batch));
   return catch_torch<Predictions>("classify", [&] {
+    model_->use_threads();
     const at::NoGradGuard no_grad;
-    return Predictions{best_classes(forward(images.value(), Mode::kEval))};
+    const TrainerDevice::Crops crops(model_->device(), batch, 1);
+    return Predictions{
+        best_classes(forward(crops.groups().front(), Mode::kEval))};
   });
 }
 

@@ -55,6 +55,7 @@ void GroupedSgd::add_group(
   Optimizer optimizer(
       parameters,
       sgd,
+      /*link=*/nullptr,  // PyTorch's operators do on any device
       options_.nesterov ? Momentum::kNesterov : Momentum::kPlain);
   groups_.push_back({std::move(parameters), std::move(optimizer), rate});
 }

@@ -98,9 +98,10 @@ class TorchProbeTrainer final : public ProbeTrainer {
         model_(std::move(model)),
         plan_(plan_probes(
             model_->last_maps(at::zeros(
-                {1, kPlanes, options.image_size, options.image_size})),
+                {1, kPlanes, options.image_size, options.image_size},
+                at::dtype(at::kFloat).device(model_->place()))),
             options.set)),
-        store_(plan_specs(plan_, options.classes)),
+        store_(plan_specs(plan_, options.classes), model_->place()),
         probes_(make_probes(store_, plan_)),
         optimizer_(options.sgd),
         chunks_(plan_.inputs.size()),
@@ -113,7 +114,7 @@ class TorchProbeTrainer final : public ProbeTrainer {
   }
 
   loader::BufferAllocator allocator() override {
-    return loader::host_allocator();
+    return model_->device().allocator();
   }
 
   const std::vector<HeadInfo>& heads() const override { return heads_; }
@@ -147,10 +148,8 @@ class TorchProbeTrainer final : public ProbeTrainer {
 
  private:
   /// The pooled maps [N, C, h, w] that the probes read.
-  [[nodiscard]] std::vector<at::Tensor> pooled_maps(
-      const at::Tensor& images) const;
-  [[nodiscard]] Result<at::Tensor> sized_images(
-      const loader::Batch& batch) const;
+  [[nodiscard]] std::vector<at::Tensor> pooled_maps(const loader::Batch& batch);
+  [[nodiscard]] Status check_images(const loader::Batch& batch) const;
   [[nodiscard]] Result<double> update(
       const std::vector<at::Tensor>& maps,
       const at::Tensor& labels,
@@ -165,15 +164,18 @@ class TorchProbeTrainer final : public ProbeTrainer {
   GroupedSgd optimizer_;
   std::vector<HeadInfo> heads_;
   // Remembered images, by input: as they came, and joined at the first step.
+  // They may be more than a device holds: they stay with the host.
   std::vector<std::vector<at::Tensor>> chunks_;
   std::vector<at::Tensor> kept_;
   std::vector<std::int32_t> kept_labels_;
 };
 
 std::vector<at::Tensor> TorchProbeTrainer::pooled_maps(
-    const at::Tensor& images) const {
+    const loader::Batch& batch) {
   const at::NoGradGuard no_grad;
-  const std::vector<at::Tensor> maps = model_->last_maps(images);
+  const TrainerDevice::Crops crops(model_->device(), batch, 1);
+  const std::vector<at::Tensor> maps =
+      model_->last_maps(crops.groups().front());
   std::vector<at::Tensor> pooled;
   for (const ProbeInput& input : plan_.inputs) {
     pooled.push_back(at::adaptive_avg_pool2d(
@@ -182,10 +184,9 @@ std::vector<at::Tensor> TorchProbeTrainer::pooled_maps(
   return pooled;
 }
 
-Result<at::Tensor> TorchProbeTrainer::sized_images(
-    const loader::Batch& batch) const {
-  auto images = labelled_images(batch);
-  if (images.ok() && batch.groups.front().size != options_.image_size) {
+Status TorchProbeTrainer::check_images(const loader::Batch& batch) const {
+  SWAVD_RETURN_IF_ERROR(check_labelled_images(batch));
+  if (batch.groups.front().size != options_.image_size) {
     return Error{
         ErrorCode::kInvalidArgument,
         fmt::format(
@@ -193,7 +194,7 @@ Result<at::Tensor> TorchProbeTrainer::sized_images(
             batch.groups.front().size,
             options_.image_size)};
   }
-  return images;
+  return ok_status();
 }
 
 Result<double> TorchProbeTrainer::update(
@@ -219,31 +220,26 @@ Result<double> TorchProbeTrainer::step(
     const loader::Batch& batch,
     const std::vector<std::int32_t>& labels,
     const StepRates& rates) {
-  auto images = sized_images(batch);
-  if (!images.ok()) {
-    return images.error();
-  }
+  SWAVD_RETURN_IF_ERROR(check_images(batch));
   auto classes = label_tensor(labels, batch.images, options_.classes);
   if (!classes.ok()) {
     return classes.error();
   }
-  model_->use_threads();
   auto loss = catch_torch<double>("probe step", [&] {
-    return update(pooled_maps(images.value()), classes.value(), rates);
+    model_->use_threads();
+    return update(
+        pooled_maps(batch), classes.value().to(model_->place()), rates);
   });
   CachingAllocator::install().end_step();
   return loss;
 }
 
 Result<Predictions> TorchProbeTrainer::predict(const loader::Batch& batch) {
-  auto images = sized_images(batch);
-  if (!images.ok()) {
-    return images.error();
-  }
-  model_->use_threads();
+  SWAVD_RETURN_IF_ERROR(check_images(batch));
   return catch_torch<Predictions>("probe", [&] {
+    model_->use_threads();
     const at::NoGradGuard no_grad;
-    const std::vector<at::Tensor> maps = pooled_maps(images.value());
+    const std::vector<at::Tensor> maps = pooled_maps(batch);
     Predictions predictions;
     for (const LinearProbe& probe : probes_) {
       predictions.push_back(
@@ -256,19 +252,16 @@ Result<Predictions> TorchProbeTrainer::predict(const loader::Batch& batch) {
 Status TorchProbeTrainer::remember(
     const loader::Batch& batch,
     const std::vector<std::int32_t>& labels) {
-  auto images = sized_images(batch);
-  if (!images.ok()) {
-    return images.error();
-  }
+  SWAVD_RETURN_IF_ERROR(check_images(batch));
   auto classes = label_tensor(labels, batch.images, options_.classes);
   if (!classes.ok()) {
     return classes.error();
   }
-  model_->use_threads();
   return catch_torch<std::monostate>("remember features", [&] {
-    const std::vector<at::Tensor> maps = pooled_maps(images.value());
+    model_->use_threads();
+    const std::vector<at::Tensor> maps = pooled_maps(batch);
     for (std::size_t i = 0; i < maps.size(); ++i) {
-      chunks_[i].push_back(maps[i].contiguous());
+      chunks_[i].push_back(maps[i].contiguous().cpu());
     }
     kept_labels_.insert(kept_labels_.end(), labels.begin(), labels.end());
     return ok_status();
@@ -300,19 +293,22 @@ Result<double> TorchProbeTrainer::step_remembered(
               "image {} of {} that are remembered", image, remembered())};
     }
   }
-  model_->use_threads();
   auto loss = catch_torch<double>("probe step", [&] {
+    model_->use_threads();
     join_chunks();
     const at::Tensor rows = at::tensor(images, at::dtype(at::kLong));
     std::vector<at::Tensor> maps;
     for (const at::Tensor& kept : kept_) {
-      maps.push_back(kept.index_select(0, rows));
+      maps.push_back(kept.index_select(0, rows).to(model_->place()));
     }
     std::vector<std::int64_t> labels;
     for (const std::int64_t image : images) {
       labels.push_back(kept_labels_[static_cast<std::size_t>(image)]);
     }
-    return update(maps, at::tensor(labels, at::dtype(at::kLong)), rates);
+    return update(
+        maps,
+        at::tensor(labels, at::dtype(at::kLong)).to(model_->place()),
+        rates);
   });
   CachingAllocator::install().end_step();
   return loss;

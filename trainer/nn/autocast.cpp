@@ -1,5 +1,6 @@
 #include "trainer/nn/autocast.h"
 
+#include <ATen/Context.h>
 #include <ATen/autocast_mode.h>
 
 namespace swavd::trainer {
@@ -30,6 +31,11 @@ Precision current_precision(c10::DeviceType device) {
   return at::autocast::get_autocast_dtype(device) == at::kHalf
              ? Precision::kFloat16
              : Precision::kBfloat16;
+}
+
+void compute_float32_exactly() {
+  at::globalContext().setAllowTF32CuDNN(false);
+  at::globalContext().setAllowTF32CuBLAS(false);
 }
 
 }  // namespace swavd::trainer

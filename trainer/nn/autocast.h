@@ -24,4 +24,8 @@ class AutocastGuard {
 /// What a guard of this thread asks for on `device` now.
 [[nodiscard]] Precision current_precision(c10::DeviceType device);
 
+/// From now on float32 means float32 on GPUs too: convolutions there may
+/// otherwise round their operands to 10 bits (TF32). Of the whole process.
+void compute_float32_exactly();
+
 }  // namespace swavd::trainer

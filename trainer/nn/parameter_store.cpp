@@ -15,11 +15,13 @@ namespace swavd::trainer {
 namespace {
 
 at::Tensor allocate_tensor(const TensorSpec& spec, at::Device device) {
-  const auto dtype = spec.role == Role::kCounter ? at::kLong : at::kFloat;
+  const bool counter = spec.role == Role::kCounter;
+  const auto dtype = counter ? at::kLong : at::kFloat;
   const auto layout = spec.shape.size() == 4 ? at::MemoryFormat::ChannelsLast
                                              : at::MemoryFormat::Contiguous;
+  const at::Device place = counter && device.is_cuda() ? at::kCPU : device;
   at::Tensor tensor =
-      at::empty(spec.shape, at::dtype(dtype).device(device), layout);
+      at::empty(spec.shape, at::dtype(dtype).device(place), layout);
   tensor.requires_grad_(spec.role == Role::kParameter);
   return tensor;
 }

@@ -22,7 +22,8 @@ class ParameterStore {
   };
 
   /// Allocates the tensors on `device`; on the meta device they have shapes
-  /// and no memory. Four-dimensional ones are laid out channels last,
+  /// and no memory. Counters of a GPU's model stay with the host, which counts
+  /// them up by itself. Four-dimensional tensors are laid out channels last,
   /// parameters require gradients. Values are undefined.
   explicit ParameterStore(
       std::vector<TensorSpec> specs,

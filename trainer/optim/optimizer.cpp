@@ -9,6 +9,8 @@
 #include <ATen/ops/_foreach_addcmul.h>
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/gather.h>
 #include <ATen/ops/isnan.h>
 #include <ATen/ops/ones_like.h>
@@ -19,6 +21,7 @@
 #include <c10/core/GradMode.h>
 
 #include "ops/base/check.h"
+#include "trainer/cuda/update_functors.h"
 
 namespace swavd::trainer {
 
@@ -50,17 +53,58 @@ at::Tensor percentiles(const at::Tensor& ratios) {
   return ascending.gather(0, ranks.round().clamp_min(0).to(at::kLong));
 }
 
+bool same_layout(const at::Tensor& a, const at::Tensor& b) {
+  for (std::int64_t i = 0; i < a.dim(); ++i) {
+    if (a.size(i) > 1 && a.stride(i) != b.stride(i)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// `gradient` with its numbers where those of `parameter` lie.
+at::Tensor laid_out_like(
+    const at::Tensor& gradient,
+    const at::Tensor& parameter) {
+  return same_layout(gradient, parameter)
+             ? gradient
+             : at::empty_like(parameter).copy_(gradient);
+}
+
+/// The tensors of an update as kernels see them.
+std::vector<UpdateTensor> rows_of(
+    const Optimizer::Update& update,
+    OptimizerKind kind) {
+  std::vector<UpdateTensor> rows;
+  rows.reserve(update.parameters.size());
+  for (std::size_t i = 0; i < update.parameters.size(); ++i) {
+    const at::Tensor& parameter = update.parameters[i];
+    SWAVD_CHECK(parameter.is_non_overlapping_and_dense());
+    const bool adapted = kind != OptimizerKind::kLars || parameter.dim() != 1;
+    rows.push_back(
+        {parameter.mutable_data_ptr<float>(),
+         update.directions[i].const_data_ptr<float>(),
+         update.momenta[i].mutable_data_ptr<float>(),
+         parameter.numel(),
+         adapted ? 1 : 0});
+  }
+  return rows;
+}
+
 }  // namespace
 
 Optimizer::Optimizer(
     std::vector<at::Tensor> parameters,
     const OptimizerOptions& options,
+    std::shared_ptr<const DeviceLink> link,
     Momentum momentum)
     : parameters_(std::move(parameters)),
       options_(options),
+      link_(std::move(link)),
       momentum_(momentum) {
   SWAVD_CHECK(
-      momentum == Momentum::kPlain || options.kind == OptimizerKind::kSgd);
+      momentum == Momentum::kPlain ||
+      (options.kind == OptimizerKind::kSgd && link_ == nullptr));
   const at::NoGradGuard no_grad;
   momenta_.reserve(parameters_.size());
   for (const at::Tensor& parameter : parameters_) {
@@ -79,6 +123,10 @@ Optimizer::Update Optimizer::prepare() const {
     }
   }
   if (update.parameters.empty()) {
+    return update;
+  }
+  if (link_ != nullptr) {
+    prepare_on_device(update);
     return update;
   }
   switch (options_.kind) {
@@ -143,11 +191,62 @@ void Optimizer::prepare_lars(Update& update) const {
   update.trust_ratios = percentiles(ratios);
 }
 
+void Optimizer::prepare_on_device(Update& update) const {
+  for (std::size_t i = 0; i < update.directions.size(); ++i) {
+    update.directions[i] =
+        laid_out_like(update.directions[i], update.parameters[i]);
+  }
+  if (options_.kind == OptimizerKind::kSgd) {
+    return;
+  }
+  const std::vector<UpdateTensor> rows = rows_of(update, options_.kind);
+  const auto count = static_cast<std::int64_t>(rows.size());
+  const auto floats = [&](std::int64_t size) {
+    return at::empty({size}, parameters_.front().options());
+  };
+  const at::Tensor workspace = floats(update_workspace(rows.data(), count));
+  const at::Tensor ratios = floats(count);
+  update.factors = {floats(count)};
+  update.decays = floats(count);
+  link_->trust_ratios(
+      {rows.data(),
+       count,
+       workspace.mutable_data_ptr<float>(),
+       ratios.mutable_data_ptr<float>(),
+       update.factors.front().mutable_data_ptr<float>(),
+       update.decays.mutable_data_ptr<float>(),
+       options_.kind == OptimizerKind::kLarc ? RatioRule::kLarc
+                                             : RatioRule::kLars,
+       static_cast<float>(options_.trust),
+       static_cast<float>(options_.weight_decay)});
+  update.trust_ratios = percentiles(ratios);
+}
+
+void Optimizer::apply_on_device(const Update& update, double learning_rate)
+    const {
+  const std::vector<UpdateTensor> rows = rows_of(update, options_.kind);
+  const auto values = [](const at::Tensor& tensor) {
+    return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
+  };
+  link_->update(
+      {rows.data(),
+       static_cast<std::int64_t>(rows.size()),
+       update.factors.empty() ? nullptr : values(update.factors.front()),
+       values(update.decays),
+       static_cast<float>(options_.weight_decay),
+       static_cast<float>(options_.momentum),
+       static_cast<float>(learning_rate)});
+}
+
 void Optimizer::apply(const Update& update, double learning_rate) noexcept {
   if (update.parameters.empty()) {
     return;
   }
   const at::NoGradGuard no_grad;
+  if (link_ != nullptr) {
+    apply_on_device(update, learning_rate);
+    return;
+  }
   at::_foreach_mul_(update.momenta, options_.momentum);
   if (update.factors.empty()) {
     at::_foreach_add_(update.momenta, update.directions);

@@ -1,16 +1,18 @@
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 
+#include "trainer/device/device_link.h"
 #include "trainer/options.h"
 
 namespace swavd::trainer {
 
 enum class Momentum {
   kPlain,
-  kNesterov,  ///< p -= rate * (d + momentum * v); of kSgd only
+  kNesterov,  ///< p -= rate * (d + momentum * v); of kSgd without a link
 };
 
 /// SGD with momentum: v = momentum * v + a * d; p -= rate * v, with dampening
@@ -27,23 +29,30 @@ enum class Momentum {
 ///   (1 where either is zero); one-dimensional tensors (biases, BatchNorm) are
 ///   left out of both: d = g, a = 1.
 ///
-/// Norms and factors stay on the tensors' device: nothing waits for it.
+/// Norms and factors stay on the tensors' device: nothing waits for it. On a
+/// GPU they and the update are kernels of our own, which read and write each
+/// tensor once: the decay is not written into the gradients.
 class Optimizer {
  public:
   /// `parameters` are updated in place for ever after. Momenta begin as zero
-  /// and are laid out like their parameters.
+  /// and are laid out like their parameters. `link` is of the device that all
+  /// lie on; nullptr: the CPU.
   Optimizer(
       std::vector<at::Tensor> parameters,
       const OptimizerOptions& options,
+      std::shared_ptr<const DeviceLink> link = nullptr,
       Momentum momentum = Momentum::kPlain);
 
   /// An update worked out and not done yet. Dropping it changes nothing but
   /// the gradients.
   struct Update {
     std::vector<at::Tensor> parameters;
-    std::vector<at::Tensor> directions;  ///< d, in the gradients' memory
+    /// d, in the gradients' memory; on a device the gradients themselves.
+    std::vector<at::Tensor> directions;
     std::vector<at::Tensor> momenta;
-    std::vector<at::Tensor> factors;  ///< a, a scalar each; none for kSgd
+    /// a, a scalar each; none for kSgd. On a device one tensor holds them all.
+    std::vector<at::Tensor> factors;
+    at::Tensor decays;  ///< on a device: wd or 0, of each; undefined for kSgd
     /// [3] float32: the 10th, 50th and 90th percentile (nearest rank) of a over
     /// the tensors it was worked out for; NaN when there are none. Undefined
     /// for kSgd.
@@ -67,10 +76,13 @@ class Optimizer {
   void prepare_sgd(Update& update) const;
   void prepare_larc(Update& update) const;
   void prepare_lars(Update& update) const;
+  void prepare_on_device(Update& update) const;
+  void apply_on_device(const Update& update, double learning_rate) const;
 
   std::vector<at::Tensor> parameters_;
   std::vector<at::Tensor> momenta_;
   OptimizerOptions options_;
+  std::shared_ptr<const DeviceLink> link_;
   Momentum momentum_;
 };
 

@@ -12,8 +12,11 @@ namespace swavd::trainer {
 EmbeddingQueue::EmbeddingQueue(
     std::int64_t crops,
     std::int64_t images,
-    std::int64_t dim)
-    : embeddings_(at::zeros({crops, images, dim}, at::kFloat)),
+    std::int64_t dim,
+    at::Device device)
+    : embeddings_(at::zeros(
+          {crops, images, dim},
+          at::dtype(at::kFloat).device(device))),
       pushed_(at::zeros({}, at::kLong)) {}
 
 std::int64_t EmbeddingQueue::length() const {

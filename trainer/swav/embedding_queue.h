@@ -12,9 +12,13 @@ namespace swavd::trainer {
 /// thread-safe.
 class EmbeddingQueue {
  public:
-  /// Room for `images` embeddings [dim] of each of `crops` crops, none there
-  /// yet. 0 images: a queue that is never full and takes nothing.
-  EmbeddingQueue(std::int64_t crops, std::int64_t images, std::int64_t dim);
+  /// Room on `device` for `images` embeddings [dim] of each of `crops` crops,
+  /// none there yet. 0 images: a queue that is never full and takes nothing.
+  EmbeddingQueue(
+      std::int64_t crops,
+      std::int64_t images,
+      std::int64_t dim,
+      at::Device device = at::kCPU);
 
   /// Room, in images.
   [[nodiscard]] std::int64_t length() const;
@@ -32,8 +36,8 @@ class EmbeddingQueue {
   /// modulo the length.
   [[nodiscard]] const at::Tensor& embeddings() const { return embeddings_; }
 
-  /// Images ever pushed: an int64 scalar, with the embeddings all there is to
-  /// restore.
+  /// Images ever pushed: an int64 scalar of the host, with the embeddings all
+  /// there is to restore.
   [[nodiscard]] const at::Tensor& pushed() const { return pushed_; }
 
  private:

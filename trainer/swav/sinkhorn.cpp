@@ -6,8 +6,11 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 #include <c10/core/GradMode.h>
 
+#include "trainer/cuda/sinkhorn_functors.h"
 #include "trainer/nn/norm_kernels.h"
 #include "trainer/swav/sinkhorn_kernels.h"
 
@@ -133,10 +136,33 @@ void balance_fused(at::Tensor& plan, std::int32_t iterations) {
   }
 }
 
+/// The same on a device.
+at::Tensor device_plan(
+    const at::Tensor& scores,
+    const SinkhornOptions& options) {
+  at::Tensor plan = at::empty_like(scores);
+  const std::int64_t rows = scores.size(0);
+  const std::int64_t prototypes = scores.size(1);
+  const at::Tensor workspace =
+      at::empty({sinkhorn_workspace(rows, prototypes)}, scores.options());
+  options.link->sinkhorn(
+      {scores.const_data_ptr<float>(),
+       plan.mutable_data_ptr<float>(),
+       workspace.mutable_data_ptr<float>(),
+       rows,
+       prototypes,
+       static_cast<float>(options.epsilon),
+       options.iterations});
+  return plan;
+}
+
 }  // namespace
 
 at::Tensor sinkhorn(const at::Tensor& scores, const SinkhornOptions& options) {
   const at::NoGradGuard no_grad;
+  if (options.link != nullptr && scores.scalar_type() == at::kFloat) {
+    return device_plan(scores.contiguous(), options);
+  }
   at::Tensor plan = first_plan(scores.contiguous(), options.epsilon);
   if (plan.is_cpu() && plan.scalar_type() == at::kFloat) {
     balance_fused(plan, options.iterations);

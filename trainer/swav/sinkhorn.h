@@ -4,11 +4,15 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "trainer/device/device_link.h"
+
 namespace swavd::trainer {
 
 struct SinkhornOptions {
   double epsilon = 0.05;        ///< regularisation, above 0
   std::int32_t iterations = 3;  ///< at least 1
+  /// Of the device that the scores lie on; nullptr: the CPU.
+  const DeviceLink* link = nullptr;
 };
 
 /// Soft codes for a batch: assigns each row of `scores` to prototypes so that
@@ -20,6 +24,7 @@ struct SinkhornOptions {
 ///
 /// float32 on the CPU takes one pass over the plan an iteration; its codes are
 /// within 1e-5 of those in float64, and do not depend on the number of threads.
+/// The same holds for float32 on a device, where it is kernels of our own.
 [[nodiscard]] at::Tensor sinkhorn(
     const at::Tensor& scores,
     const SinkhornOptions& options);

@@ -35,7 +35,7 @@ AveragedModel::AveragedModel(
     const TrunkDesign& design,
     const HeadOptions& head,
     double decay)
-    : model_(design, head),
+    : model_(design, head, live.prototypes.front().device()),
       decay_(decay),
       live_(averaged_tensors(live)),
       averages_(averaged_tensors(model_)) {

@@ -17,8 +17,8 @@ namespace swavd::trainer {
 [[nodiscard]] double ema_decay(double decay, std::uint64_t step);
 
 /// The twin of a model: its parameters and BatchNorm statistics are the moving
-/// averages of the model's. Batch counters have no average; the twin's are
-/// never looked at.
+/// averages of the model's, on the same device. Batch counters have no average;
+/// the twin's are never looked at.
 ///
 /// A prototype's average is that of unit vectors, so it is shorter than one,
 /// the more the prototype has turned: normalise the rows before use.

@@ -49,27 +49,29 @@ at::Tensor group_tensor(const loader::CropGroup& group, std::int64_t images) {
       {size * size * kChannels, 1, size * kChannels, kChannels});
 }
 
-std::vector<at::Tensor> resolution_passes(const loader::Batch& batch) {
+std::vector<at::Tensor> resolution_passes(
+    const std::vector<at::Tensor>& groups) {
   std::vector<at::Tensor> passes;
-  std::int32_t last_size = 0;
-  for (const loader::CropGroup& group : batch.groups) {
-    at::Tensor crops = group_tensor(group, batch.images);
-    if (group.size == last_size) {
+  std::int64_t last_size = 0;
+  for (const at::Tensor& crops : groups) {
+    const std::int64_t size = crops.size(2);
+    if (size == last_size) {
       passes.back() = at::cat({passes.back(), crops});
     } else {
-      passes.push_back(std::move(crops));
+      passes.push_back(crops);
     }
-    last_size = group.size;
+    last_size = size;
   }
   return passes;
 }
 
-std::vector<at::Tensor> crop_passes(const loader::Batch& batch) {
+std::vector<at::Tensor> crop_passes(
+    const std::vector<at::Tensor>& groups,
+    std::int64_t images) {
   std::vector<at::Tensor> passes;
-  for (const loader::CropGroup& group : batch.groups) {
-    const at::Tensor crops = group_tensor(group, batch.images);
-    for (std::int64_t crop = 0; crop < group.crops; ++crop) {
-      passes.push_back(crops.narrow(0, crop * batch.images, batch.images));
+  for (const at::Tensor& crops : groups) {
+    for (std::int64_t first = 0; first < crops.size(0); first += images) {
+      passes.push_back(crops.narrow(0, first, images));
     }
   }
   return passes;

@@ -23,12 +23,14 @@ namespace swavd::trainer {
     const loader::CropGroup& group,
     std::int64_t images);
 
-/// What the trunk takes in one pass each: groups in order, neighbours of equal
-/// size joined.
+/// What the trunk takes in one pass each, of crops as `group_tensor` gives
+/// them: groups in order, neighbours of equal size joined.
 [[nodiscard]] std::vector<at::Tensor> resolution_passes(
-    const loader::Batch& batch);
+    const std::vector<at::Tensor>& groups);
 
-/// The same with one pass for each crop of the images: borrowed views.
-[[nodiscard]] std::vector<at::Tensor> crop_passes(const loader::Batch& batch);
+/// The same with one pass for each crop of the `images` images: borrowed views.
+[[nodiscard]] std::vector<at::Tensor> crop_passes(
+    const std::vector<at::Tensor>& groups,
+    std::int64_t images);
 
 }  // namespace swavd::trainer

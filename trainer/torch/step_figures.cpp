@@ -22,7 +22,10 @@ at::Tensor spread_rows(const at::Tensor& rows, std::int64_t most) {
 
 }  // namespace
 
-void read_figures(const StepFigures& figures, StepReport& report) {
+void read_figures(
+    const StepFigures& figures,
+    DeviceReader* reader,
+    StepReport& report) {
   const at::NoGradGuard no_grad;
   // Doubles hold each of them exactly, prototype numbers too.
   const auto flat = [](const at::Tensor& values) {
@@ -38,7 +41,7 @@ void read_figures(const StepFigures& figures, StepReport& report) {
   if (figures.trust_ratios.defined()) {
     parts.push_back(flat(figures.trust_ratios));
   }
-  const at::Tensor fetched = at::cat(parts).to(at::kCPU);
+  const at::Tensor fetched = on_host(at::cat(parts), reader);
   const auto* next = fetched.const_data_ptr<double>();
   report.loss = *next++;
   report.grad_norm = *next++;

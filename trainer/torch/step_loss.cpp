@@ -23,14 +23,17 @@ std::vector<SetScores> loss_scores(
   return sets;
 }
 
-SwavLossOptions loss_options(const SwavOptions& options, std::uint64_t steps) {
+SwavLossOptions loss_options(
+    const SwavOptions& options,
+    std::uint64_t steps,
+    const DeviceLink* link) {
   const bool hard =
       options.hard_assignment_steps == SwavOptions::kAlways ||
       steps < static_cast<std::uint64_t>(options.hard_assignment_steps);
   return {
       options.temperature,
       options.assign_crops,
-      {options.epsilon, options.sinkhorn_iterations},
+      {options.epsilon, options.sinkhorn_iterations, link},
       hard};
 }
 

@@ -17,10 +17,12 @@ namespace swavd::trainer {
     const SwavModel::Output& output,
     const EmbeddingQueue& queue);
 
-/// How the loss is computed after `steps` steps.
+/// How the loss is computed after `steps` steps, on the device of `link`
+/// (nullptr: the CPU).
 [[nodiscard]] SwavLossOptions loss_options(
     const SwavOptions& options,
-    std::uint64_t steps);
+    std::uint64_t steps,
+    const DeviceLink* link);
 
 /// The loss of a model that knows nothing, in nats: the mean of ln K.
 [[nodiscard]] double untrained_loss(const HeadOptions& options);

@@ -34,8 +34,11 @@ std::vector<at::Tensor> prototype_sets(
 
 }  // namespace
 
-SwavModel::SwavModel(const TrunkDesign& design, const HeadOptions& options)
-    : store(model_specs(design, options)),
+SwavModel::SwavModel(
+    const TrunkDesign& design,
+    const HeadOptions& options,
+    at::Device device)
+    : store(model_specs(design, options), device),
       trunk(store, design),
       head(store, options),
       prototypes(prototype_sets(store, options.prototypes.size())) {}

@@ -19,7 +19,10 @@ struct SwavModel {
   SwavHead head;
   std::vector<at::Tensor> prototypes;  ///< of each set, [K, out]
 
-  SwavModel(const TrunkDesign& design, const HeadOptions& options);
+  SwavModel(
+      const TrunkDesign& design,
+      const HeadOptions& options,
+      at::Device device = at::kCPU);
 
   struct Output {
     at::Tensor embeddings;  ///< [crops * images, out], rows of length one

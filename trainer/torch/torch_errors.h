@@ -11,10 +11,9 @@
 
 namespace swavd::trainer {
 
-/// What a LibTorch exception means here: kExhausted for memory, else
-/// kInternal. Its stack trace is left out of the message.
-[[nodiscard]] inline Error torch_error(const c10::Error& error) {
-  std::string text = error.what_without_backtrace();
+/// What an exception of LibTorch or of a device means here: kExhausted for
+/// memory, else kInternal. Its stack trace is left out of the message.
+[[nodiscard]] inline Error torch_error(std::string text) {
   const bool memory = text.find("allocate memory") != std::string::npos ||
                       text.find("out of memory") != std::string::npos;
   return {
@@ -28,11 +27,11 @@ template <typename T, typename Body>
   try {
     return body();
   } catch (const c10::Error& error) {
-    return torch_error(error).with_context(where);
+    return torch_error(error.what_without_backtrace()).with_context(where);
   } catch (const std::bad_alloc&) {
     return Error{ErrorCode::kExhausted, "no memory left"}.with_context(where);
   } catch (const std::exception& error) {
-    return Error{ErrorCode::kInternal, error.what()}.with_context(where);
+    return torch_error(error.what()).with_context(where);
   }
 }
 

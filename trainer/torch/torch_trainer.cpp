@@ -1,3 +1,5 @@
+#include "trainer/torch/torch_trainer.h"
+
 #include <chrono>
 #include <cmath>
 #include <thread>
@@ -11,6 +13,7 @@
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
+#include "trainer/device/device_choice.h"
 #include "trainer/model/check_options.h"
 #include "trainer/model/hf_config.h"
 #include "trainer/model/kept_activations.h"
@@ -28,7 +31,7 @@
 #include "trainer/torch/step_loss.h"
 #include "trainer/torch/swav_model.h"
 #include "trainer/torch/torch_errors.h"
-#include "trainer/trainer.h"
+#include "trainer/torch/trainer_device.h"
 
 namespace swavd::trainer {
 
@@ -127,16 +130,21 @@ std::string why_not(const StepReport& report) {
 
 class TorchTrainer final : public Trainer {
  public:
-  TorchTrainer(const TrainerOptions& options, TrunkDesign design)
+  TorchTrainer(
+      const TrainerOptions& options,
+      TrunkDesign design,
+      std::shared_ptr<const DeviceLink> link)
       : options_(options),
         design_(std::move(design)),
-        model_(design_, options.head),
+        device_(std::move(link)),
+        model_(design_, options.head, device_.place()),
         parameters_(model_.store.of_role(Role::kParameter)),
-        optimizer_(parameters_, options.optimizer),
+        optimizer_(parameters_, options.optimizer, device_.link()),
         queue_(
             options.swav.assign_crops,
             options.swav.queue_images,
-            options.head.out),
+            options.head.out,
+            device_.place()),
         loss_scale_(options.precision),
         average_(
             options.ema > 0 ? std::make_unique<AveragedModel>(
@@ -146,7 +154,7 @@ class TorchTrainer final : public Trainer {
                                   options.ema)
                             : nullptr),
         layout_(layout_with(average_.get())),
-        staging_(layout_),
+        staging_(std::make_unique<Staging>(layout_, device_.staging())),
         random_json_(fmt::format(
             R"({{"generator":"philox4x32-10","seed":{}}})",
             options.seed)) {
@@ -159,9 +167,11 @@ class TorchTrainer final : public Trainer {
         checkpoint_ends(design_, options.checkpoint_groups);
   }
 
-  loader::BufferAllocator allocator() override {
-    return loader::host_allocator();
-  }
+  loader::BufferAllocator allocator() override { return device_.allocator(); }
+
+  bool looks_ahead() const override { return device_.link() != nullptr; }
+
+  void expect(const loader::Batch& batch) override;
 
   Result<StepReport> step(const loader::Batch& batch, double learning_rate)
       override;
@@ -178,7 +188,7 @@ class TorchTrainer final : public Trainer {
   void stop_averaging() override {
     average_.reset();
     layout_ = layout_with(nullptr);
-    staging_ = Staging(layout_);
+    staging_ = std::make_unique<Staging>(layout_, device_.staging());
   }
 
   Status begin_with(const InitialWeights& weights) override {
@@ -215,15 +225,17 @@ class TorchTrainer final : public Trainer {
     return snapshot_layout(model_, average, optimizer_, queue_, loss_scale_);
   }
 
-  [[nodiscard]] at::Tensor pooled_features(const loader::Batch& batch) const;
+  [[nodiscard]] at::Tensor pooled_features(const loader::Batch& batch);
   void use_threads();
   void forget_gradients();
   [[nodiscard]] at::Tensor gradient_norm() const;
   [[nodiscard]] StepReport train_on(
-      const loader::Batch& batch,
+      const std::vector<at::Tensor>& crops,
+      std::int64_t images,
       double learning_rate);
   [[nodiscard]] StepReport try_step(
-      const loader::Batch& batch,
+      const std::vector<at::Tensor>& crops,
+      std::int64_t images,
       double learning_rate);
   [[nodiscard]] Status restore_from(
       state::SnapshotReader& snapshot,
@@ -232,6 +244,7 @@ class TorchTrainer final : public Trainer {
 
   TrainerOptions options_;
   TrunkDesign design_;
+  TrainerDevice device_;
   SwavModel model_;
   std::vector<at::Tensor> parameters_;
   Optimizer optimizer_;
@@ -239,7 +252,7 @@ class TorchTrainer final : public Trainer {
   LossScale loss_scale_;
   std::unique_ptr<AveragedModel> average_;  ///< nullptr: none
   std::vector<SnapshotTensor> layout_;
-  Staging staging_;
+  std::unique_ptr<Staging> staging_;
   std::string random_json_;
   std::uint64_t steps_ = 0;
   double last_loss_ = 0;
@@ -247,10 +260,29 @@ class TorchTrainer final : public Trainer {
 };
 
 void TorchTrainer::use_threads() {
-  if (options_.threads > 0 && thread_ != std::this_thread::get_id()) {
-    at::set_num_threads(options_.threads);  // of the calling thread only
-    thread_ = std::this_thread::get_id();
+  if (thread_ == std::this_thread::get_id()) {
+    return;
   }
+  if (options_.threads > 0) {
+    at::set_num_threads(options_.threads);  // of the calling thread only
+  }
+  if (device_.link() != nullptr) {
+    device_.link()->select();  // likewise
+  }
+  thread_ = std::this_thread::get_id();
+}
+
+void TorchTrainer::expect(const loader::Batch& batch) {
+  if (device_.upload() == nullptr ||
+      !check_training_batch(batch, options_.swav.assign_crops).ok()) {
+    return;
+  }
+  // What goes wrong here goes wrong again in the step, which tells of it.
+  (void)catch_torch<std::monostate>("upload of crops", [&]() -> Status {
+    use_threads();
+    device_.upload()->begin(batch.groups, batch.images);
+    return ok_status();
+  });
 }
 
 void TorchTrainer::forget_gradients() {
@@ -289,27 +321,34 @@ Result<StepReport> TorchTrainer::step(
         ErrorCode::kInvalidArgument,
         fmt::format("learning rate {} is not usable", learning_rate)};
   }
-  use_threads();
   CachingAllocator& memory = CachingAllocator::install();
   memory.forget_peak();
-  Result<StepReport> report = catch_torch<StepReport>(
-      "training step", [&] { return train_on(batch, learning_rate); });
-  if (report.ok()) {
-    report.value().peak_bytes = memory.peak_bytes();
-  }
+  Result<StepReport> report = catch_torch<StepReport>("training step", [&] {
+    use_threads();
+    const DeviceLink* link = device_.link().get();
+    if (link != nullptr) {
+      link->forget_peak();
+    }
+    const TrainerDevice::Crops crops(device_, batch, batch.groups.size());
+    StepReport made = train_on(crops.groups(), batch.images, learning_rate);
+    made.peak_bytes =
+        link != nullptr ? link->memory().peak_bytes : memory.peak_bytes();
+    return made;
+  });
   forget_gradients();
   memory.end_step();
   return report;
 }
 
 StepReport TorchTrainer::train_on(
-    const loader::Batch& batch,
+    const std::vector<at::Tensor>& crops,
+    std::int64_t images,
     double learning_rate) {
   const LossScale::State scale_before = loss_scale_.state();
-  StepReport report = try_step(batch, learning_rate);
+  StepReport report = try_step(crops, images, learning_rate);
   while (report.skip_reason == kNonFiniteGradient && loss_scale_.back_off()) {
     const std::int32_t overflows = report.overflows + 1;
-    report = try_step(batch, learning_rate);
+    report = try_step(crops, images, learning_rate);
     report.overflows = overflows;
   }
   if (report.trained) {
@@ -322,7 +361,8 @@ StepReport TorchTrainer::train_on(
 }
 
 StepReport TorchTrainer::try_step(
-    const loader::Batch& batch,
+    const std::vector<at::Tensor>& crops,
+    std::int64_t images,
     double learning_rate) {
   StepReport report;
   report.step = steps_;
@@ -331,15 +371,16 @@ StepReport TorchTrainer::try_step(
   StepRollback rollback(model_);
   model_.normalise_prototypes();
   const SwavOptions& swav = options_.swav;
-  const std::vector<at::Tensor> passes =
-      swav.pass_per_crop ? crop_passes(batch) : resolution_passes(batch);
+  const std::vector<at::Tensor> passes = swav.pass_per_crop
+                                             ? crop_passes(crops, images)
+                                             : resolution_passes(crops);
   const SwavModel::Output output = model_.forward(passes, options_.precision);
   report.phases.forward = timer.lap();
 
   const at::Tensor loss = swav_loss(
       loss_scores(model_, output, queue_),
-      batch.images,
-      loss_options(swav, steps_));
+      images,
+      loss_options(swav, steps_, device_.link().get()));
   report.phases.sinkhorn = timer.lap();
 
   loss_scale_.scaled(loss).backward();
@@ -352,7 +393,7 @@ StepReport TorchTrainer::try_step(
   }
   const Optimizer::Update update = optimizer_.prepare();
   const auto first_crop = [&](const at::Tensor& rows) {
-    return rows.narrow(0, 0, batch.images);
+    return rows.narrow(0, 0, images);
   };
   read_figures(
       {loss,
@@ -360,6 +401,7 @@ StepReport TorchTrainer::try_step(
        update.trust_ratios,
        first_crop(output.embeddings),
        first_crop(output.scores.front())},
+      device_.reader(),
       report);
   report.phases.backward = timer.lap();
   report.skip_reason = why_not(report);
@@ -369,7 +411,7 @@ StepReport TorchTrainer::try_step(
 
   optimizer_.apply(update, learning_rate);
   if (steps_ >= swav.queue_start_steps) {
-    queue_.push(output.embeddings, batch.images);
+    queue_.push(output.embeddings, images);
   }
   model_.count_batches(static_cast<std::int64_t>(passes.size()));
   rollback.keep();
@@ -384,11 +426,13 @@ StepReport TorchTrainer::try_step(
 }
 
 state::FrozenState TorchTrainer::freeze() {
-  Staging::Copy copy = staging_.copy();
+  use_threads();
+  Staging::Copy copy = staging_->copy();
   state::FrozenState frozen;
   frozen.step = steps_;
   frozen.tensor_files = std::move(copy.files);
   frozen.owner = std::move(copy.owner);
+  frozen.wait = std::move(copy.wait);
   frozen.text_files.emplace_back("config.json", config_json(design_, options_));
   frozen.text_files.emplace_back(
       "preprocessor_config.json", hf_preprocessor_json(options_));
@@ -434,22 +478,21 @@ Status TorchTrainer::restore_from(
   return ok_status();
 }
 
-at::Tensor TorchTrainer::pooled_features(const loader::Batch& batch) const {
-  const AutocastGuard autocast(
-      options_.precision, model_.prototypes.front().device().type());
+at::Tensor TorchTrainer::pooled_features(const loader::Batch& batch) {
+  const AutocastGuard autocast(options_.precision, device_.place().type());
+  const TrainerDevice::Crops crops(device_, batch, 1);
   return published()
-      .trunk
-      .forward(group_tensor(batch.groups.front(), batch.images), Mode::kEval)
+      .trunk.forward(crops.groups().front(), Mode::kEval)
       .to(at::kFloat)
       .contiguous();
 }
 
 Result<Features> TorchTrainer::embed(const loader::Batch& batch) {
   SWAVD_RETURN_IF_ERROR(check_has_crops(batch));
-  use_threads();
   return catch_torch<Features>("embed", [&] {
+    use_threads();
     const at::NoGradGuard no_grad;
-    const at::Tensor pooled = pooled_features(batch);
+    const at::Tensor pooled = on_host(pooled_features(batch), device_.reader());
     Features features;
     features.rows = pooled.size(0);
     features.dim = pooled.size(1);
@@ -461,18 +504,17 @@ Result<Features> TorchTrainer::embed(const loader::Batch& batch) {
 
 Result<Choices> TorchTrainer::assign(const loader::Batch& batch) {
   SWAVD_RETURN_IF_ERROR(check_has_crops(batch));
-  use_threads();
   return catch_torch<Choices>("assign", [&] {
+    use_threads();
     const at::NoGradGuard no_grad;
     const at::Tensor embeddings = normalise_rows(
         published().head.forward(pooled_features(batch), Mode::kEval));
     Choices choices;
     for (const at::Tensor& set : published().prototypes) {
       // The last update, or an average, has left other lengths than one.
-      const at::Tensor best = at::linear(embeddings, normalise_rows(set))
-                                  .argmax(1)
-                                  .to(at::kInt)
-                                  .contiguous();
+      const at::Tensor best = on_host(
+          at::linear(embeddings, normalise_rows(set)).argmax(1).to(at::kInt),
+          device_.reader());
       const auto* top = best.const_data_ptr<std::int32_t>();
       choices.emplace_back(top, top + best.numel());
     }
@@ -482,8 +524,9 @@ Result<Choices> TorchTrainer::assign(const loader::Batch& batch) {
 
 }  // namespace
 
-Result<std::unique_ptr<Trainer>> make_torch_trainer(
-    const TrainerOptions& options) {
+Result<std::unique_ptr<Trainer>> make_torch_trainer_on(
+    const TrainerOptions& options,
+    std::shared_ptr<const DeviceLink> link) {
   SWAVD_RETURN_IF_ERROR(check_options(options));
   Result<TrunkDesign> design = design_trunk(options.trunk);
   if (!design.ok()) {
@@ -493,8 +536,17 @@ Result<std::unique_ptr<Trainer>> make_torch_trainer(
       "make the model", [&]() -> std::unique_ptr<Trainer> {
         CachingAllocator::install();
         return std::make_unique<TorchTrainer>(
-            options, std::move(design).value());
+            options, std::move(design).value(), std::move(link));
       });
+}
+
+Result<std::unique_ptr<Trainer>> make_torch_trainer(
+    const TrainerOptions& options) {
+  auto chosen = choose_here(options.device);
+  if (!chosen.ok()) {
+    return chosen.error();
+  }
+  return make_torch_trainer_on(options, std::move(chosen).value().link);
 }
 
 }  // namespace swavd::trainer

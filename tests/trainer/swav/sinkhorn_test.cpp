@@ -12,6 +12,8 @@
 #include <gtest/gtest.h>
 
 #include "ops/base/philox.h"
+#include "tests/trainer/device/all_devices.h"
+#include "trainer/torch/tensor_device.h"
 
 namespace swavd::trainer {
 namespace {
@@ -95,42 +97,51 @@ const SinkhornVector kVectors[] = {
       0}},
 };
 
-TEST(Sinkhorn, GivesTheReferenceCodes) {
+class Sinkhorns : public AllDevices {
+ protected:
+  /// The codes of `scores`, found on the device, float64 ones by the formula.
+  at::Tensor codes_of(const at::Tensor& scores, SinkhornOptions options) {
+    options.link = link().get();
+    return sinkhorn(scores.to(tensor_device(link().get())), options).cpu();
+  }
+};
+
+TEST_P(Sinkhorns, GivesTheReferenceCodes) {
   for (const SinkhornVector& vector : kVectors) {
     const at::Tensor expected = table(vector.codes, 3);
-    expect_near(sinkhorn(test_scores(), vector.options), expected, 1e-6);
+    expect_near(codes_of(test_scores(), vector.options), expected, 1e-6);
     // float32: half a unit of the sixth digit and rounding of the exponent.
     expect_near(
-        sinkhorn(test_scores().to(at::kFloat), vector.options), expected, 5e-6);
+        codes_of(test_scores().to(at::kFloat), vector.options), expected, 5e-6);
   }
 }
 
-TEST(Sinkhorn, PrototypesOfTheReferenceHaveTheKnownMasses) {
-  const at::Tensor codes = sinkhorn(test_scores(), {.05, 3});
+TEST_P(Sinkhorns, PrototypesOfTheReferenceHaveTheKnownMasses) {
+  const at::Tensor codes = codes_of(test_scores(), {.05, 3});
   expect_near(
       codes.mean(0, /*keepdim=*/true),
       table({.468486, .288887, .242627}, 3),
       1e-6);
 }
 
-TEST(Sinkhorn, EveryRowSumsToOne) {
-  const at::Tensor codes = sinkhorn(test_scores().to(at::kFloat), {.03, 1});
+TEST_P(Sinkhorns, EveryRowSumsToOne) {
+  const at::Tensor codes = codes_of(test_scores().to(at::kFloat), {.03, 1});
   expect_near(codes.sum(1), at::zeros({4}, at::kDouble) + 1.0, 1e-6);
 }
 
-TEST(Sinkhorn, SurvivesAPrototypeThatUnderflowedToNothing) {
+TEST_P(Sinkhorns, SurvivesAPrototypeThatUnderflowedToNothing) {
   // exp((-3 - 1) / .01) is zero in float32 and in float64.
   const at::Tensor scores = table({1, .9, -3, .8, 1, -3}, 3);
   for (const auto type : {at::kFloat, at::kDouble}) {
-    const at::Tensor codes = sinkhorn(scores.to(type), {.005, 3});
+    const at::Tensor codes = codes_of(scores.to(type), {.005, 3});
     EXPECT_TRUE(codes.isfinite().all().item<bool>());
     expect_near(codes.sum(1), at::zeros({2}, at::kDouble) + 1.0, 1e-6);
   }
 }
 
-TEST(Sinkhorn, SurvivesARowThatUnderflowedToNothing) {
+TEST_P(Sinkhorns, SurvivesARowThatUnderflowedToNothing) {
   const at::Tensor scores = table({1, .9, -3, -3}, 2).to(at::kFloat);
-  const at::Tensor codes = sinkhorn(scores, {.01, 3});
+  const at::Tensor codes = codes_of(scores, {.01, 3});
   EXPECT_TRUE(codes.isfinite().all().item<bool>());
 }
 
@@ -150,7 +161,7 @@ at::Tensor random_scores(std::int64_t samples, std::int64_t prototypes) {
       .to(at::kFloat);
 }
 
-TEST(Sinkhorn, InOnePassAnIterationEqualsTheFormulaInDouble) {
+TEST_P(Sinkhorns, InOnePassAnIterationEqualsTheFormulaInDouble) {
   // One row; a few pieces of several rows; rows in one piece; many pieces.
   const std::pair<std::int64_t, std::int64_t> shapes[] = {
       {1, 5}, {24, 16000}, {64, 300}, {2000, 77}, {37, 4097}};
@@ -162,48 +173,50 @@ TEST(Sinkhorn, InOnePassAnIterationEqualsTheFormulaInDouble) {
           testing::Message() << samples << " x " << prototypes << ", epsilon "
                              << options.epsilon << ", " << options.iterations);
       expect_near(
-          sinkhorn(scores, options),
-          sinkhorn(scores.to(at::kDouble), options),
+          codes_of(scores, options),
+          codes_of(scores.to(at::kDouble), options),
           1e-5);
     }
   }
 }
 
-TEST(Sinkhorn, RescuesAPrototypeAsTheFormulaInDoubleDoes) {
+TEST_P(Sinkhorns, RescuesAPrototypeAsTheFormulaInDoubleDoes) {
   // exp((-8 - 1) / .01) is zero in both types.
   const at::Tensor scores = table({1, .9, -8, .8, 1, -8, .5, .6, -8}, 3);
   const SinkhornOptions options{.01, 4};
   expect_near(
-      sinkhorn(scores.to(at::kFloat), options),
-      sinkhorn(scores, options),
+      codes_of(scores.to(at::kFloat), options),
+      codes_of(scores, options),
       1e-5);
 }
 
-TEST(Sinkhorn, DoesNotDependOnTheNumberOfThreads) {
+TEST_P(Sinkhorns, DoesNotDependOnTheNumberOfThreads) {
   const at::Tensor scores = random_scores(48, 16000);
   const int threads = at::get_num_threads();
   at::set_num_threads(1);
-  const at::Tensor one = sinkhorn(scores, {.05, 10});
+  const at::Tensor one = codes_of(scores, {.05, 10});
   at::set_num_threads(3);
-  const at::Tensor three = sinkhorn(scores, {.05, 10});
+  const at::Tensor three = codes_of(scores, {.05, 10});
   at::set_num_threads(threads);
   EXPECT_TRUE(one.equal(three));
 }
 
-TEST(Sinkhorn, ScoresOfAnySpreadGiveFiniteCodes) {
+TEST_P(Sinkhorns, ScoresOfAnySpreadGiveFiniteCodes) {
   const at::Tensor scores = random_scores(16, 40) * 100;
   for (const double epsilon : {1e-3, .05, 10.}) {
-    const at::Tensor codes = sinkhorn(scores, {epsilon, 10});
+    const at::Tensor codes = codes_of(scores, {epsilon, 10});
     EXPECT_TRUE(codes.isfinite().all().item<bool>()) << epsilon;
     EXPECT_GE(codes.min().item<float>(), 0.0F);
     EXPECT_LE(codes.max().item<float>(), 1.0F + 1e-5F);
   }
 }
 
-TEST(Sinkhorn, ComputesNoGradient) {
+TEST_P(Sinkhorns, ComputesNoGradient) {
   const at::Tensor scores = test_scores().requires_grad_(true);
-  EXPECT_FALSE(sinkhorn(scores, {.05, 3}).requires_grad());
+  EXPECT_FALSE(codes_of(scores, {.05, 3}).requires_grad());
 }
+
+SWAVD_ON_DEVICES(Sinkhorns, "cpu", "emulated", "cuda");
 
 }  // namespace
 }  // namespace swavd::trainer

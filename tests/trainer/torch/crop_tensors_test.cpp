@@ -1,6 +1,7 @@
 #include "trainer/torch/crop_tensors.h"
 
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -8,6 +9,14 @@
 
 namespace swavd::trainer {
 namespace {
+
+std::vector<at::Tensor> groups_of(const loader::Batch& batch) {
+  std::vector<at::Tensor> groups;
+  for (const loader::CropGroup& group : batch.groups) {
+    groups.push_back(group_tensor(group, batch.images));
+  }
+  return groups;
+}
 
 TEST(CropTensors, BorrowTheGroupsMemoryAsChannelsLastImages) {
   const loader::Batch batch = small_batch(0);
@@ -25,7 +34,7 @@ TEST(CropTensors, BorrowTheGroupsMemoryAsChannelsLastImages) {
 TEST(CropTensors, NeighbouringGroupsOfOneSizeShareAPass) {
   loader::Batch batch = small_batch(0);
   batch.groups.push_back(batch.groups[1]);
-  const std::vector<at::Tensor> passes = resolution_passes(batch);
+  const std::vector<at::Tensor> passes = resolution_passes(groups_of(batch));
   ASSERT_EQ(passes.size(), 2U);
   EXPECT_EQ(passes[0].size(0), 12);
   EXPECT_EQ(passes[1].size(0), 24);
@@ -35,7 +44,8 @@ TEST(CropTensors, NeighbouringGroupsOfOneSizeShareAPass) {
 
 TEST(CropTensors, APassForEachCropBorrowsTheSameMemory) {
   const loader::Batch batch = small_batch(0);
-  const std::vector<at::Tensor> passes = crop_passes(batch);
+  const std::vector<at::Tensor> passes =
+      crop_passes(groups_of(batch), batch.images);
   ASSERT_EQ(passes.size(), 4U);
   EXPECT_EQ(passes[0].const_data_ptr(), batch.groups[0].data.get());
   EXPECT_TRUE(passes[1].equal(
