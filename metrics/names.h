@@ -16,6 +16,7 @@ enum class Type : std::uint8_t { kCounter, kGauge, kHistogram };
 // clang-format off
 #define SWAVD_METRICS(X) \
   X(kBuildInfo, kGauge, "swavd_build_info", "version,trainer", "Always 1; the labels say what is running.") \
+  X(kComputeDevice, kGauge, "swavd_compute_device", "device", "Always 1; the label says what steps are computed on: `cpu` or `cuda:N`.") \
   X(kState, kGauge, "swavd_state", "state", "Life-cycle state: exactly one is 1.") \
   X(kLogMessages, kCounter, "swavd_log_messages_total", "level", "Log lines by level.") \
   X(kLogDropped, kCounter, "swavd_log_dropped_total", "", "Log lines left out because nobody read stderr.") \

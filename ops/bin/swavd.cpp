@@ -102,19 +102,28 @@ Status validate_command(const ConfigArguments& arguments, bool no_environment) {
     std::fprintf(
         stderr, "warning: %s", service::format_mistakes({warning}).c_str());
   }
+  trainer::ComputeDevice device;
   if (!no_environment) {
     SWAVD_RETURN_IF_ERROR(service::validate_environment(loaded.value().config));
+    auto found = daemon::find_device(loaded.value().config);
+    if (!found.ok()) {
+      return found.error();
+    }
+    device = std::move(found).value();
     SWAVD_RETURN_IF_ERROR(
-        daemon::check_memory(loaded.value().config, memory_limit()));
+        daemon::check_memory(loaded.value().config, memory_limit(), device));
     SWAVD_RETURN_IF_ERROR(validate_init_from(loaded.value().config));
   }
-  auto need = daemon::memory_need(loaded.value().config);
+  auto need = daemon::memory_need(loaded.value().config, device);
   if (!need.ok()) {
     return need.error();
   }
   print("the configuration is valid");
   for (const std::string& line : schedule_lines(loaded.value().config)) {
     print(line);
+  }
+  if (!no_environment) {
+    print("computes on: " + to_string(device));
   }
   print("memory it needs: " + daemon::to_string(need.value()));
   return ok_status();

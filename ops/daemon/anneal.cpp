@@ -119,6 +119,11 @@ Status Branch::restore() {
   SWAVD_RETURN_IF_ERROR(check_config_fits(snapshot, config_));
   parent_ = snapshot.manifest();
   parent_id_ = snapshot.id();
+  const auto device = find_device(config_);
+  if (!device.ok()) {
+    return device.error();
+  }
+  log_device(device.value());
   auto trainer = make_trainer(config_);
   if (!trainer.ok()) {
     return trainer.error();

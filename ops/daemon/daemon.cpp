@@ -62,6 +62,24 @@ Status RunningDaemon::run() {
   return ok_status();
 }
 
+Result<trainer::ComputeDevice> find_device(const service::Config& config) {
+  if (config.model.trainer == "ledger") {
+    return trainer::ComputeDevice{};
+  }
+  auto device = trainer::choose_device(config.model.device);
+  if (!device.ok()) {
+    return device.error().with_context("model.device");
+  }
+  return device;
+}
+
+void log_device(const trainer::ComputeDevice& device) {
+  // A plugin that is there was put there to be used.
+  log(device.plugin_installed ? LogLevel::kWarning : LogLevel::kInfo,
+      "device",
+      "steps are computed on " + to_string(device));
+}
+
 Result<std::unique_ptr<trainer::Trainer>> make_trainer(
     const service::Config& config) {
   if (config.model.trainer == "ledger") {

@@ -10,6 +10,7 @@
 #include "ops/base/result.h"
 #include "ops/daemon/control.h"
 #include "ops/service/config.h"
+#include "trainer/device.h"
 #include "trainer/trainer.h"
 
 namespace swavd::daemon {
@@ -20,6 +21,14 @@ namespace swavd::daemon {
 /// The trainer a config asks for. Errors: those of `make_torch_trainer`.
 [[nodiscard]] Result<std::unique_ptr<trainer::Trainer>> make_trainer(
     const service::Config& config);
+
+/// What `make_trainer` computes on here. Errors: kUnavailable, the device that
+/// the config names cannot be had.
+[[nodiscard]] Result<trainer::ComputeDevice> find_device(
+    const service::Config& config);
+
+/// Tells the log of it.
+void log_device(const trainer::ComputeDevice& device);
 
 /// What a person watching sees of a running daemon.
 struct Progress {

@@ -53,6 +53,11 @@ Status RunningDaemon::open() {
   }
   tiers_.local = std::move(local).value();
   SWAVD_RETURN_IF_ERROR(open_remote(config_, registry_, patience_, tiers_));
+  const auto device = find_device(config_);
+  if (!device.ok()) {
+    return device.error();
+  }
+  log_device(device.value());
   auto trainer = make_trainer(config_);
   if (!trainer.ok()) {
     return trainer.error();
@@ -66,10 +71,12 @@ Status RunningDaemon::open() {
       trainer_->prototypes(),
       trainer_->ln_k());
   board_->set_schedule(schedule_options(config_));
+  board_->set_device(to_string(device.value()));
   if (trainer_->prototypes() > 0) {
     board_->set_prototype_sets(config_.swav.prototypes);
   }
   registry_.set(Id::kBuildInfo, 1, {version(), config_.model.trainer});
+  registry_.set(Id::kComputeDevice, 1, {device.value().name});
   return ok_status();
 }
 

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 
 #include <fcntl.h>
@@ -86,6 +87,21 @@ void give_what_nobody_wants(pid_t pid) {
       SYS_ioprio_set, kIoWhoProcess, pid, kIoClassIdle << kIoClassShift);
 }
 
+/// Our environment, for a child that keeps off the GPU: a priority is nothing
+/// that GPUs know of.
+std::vector<char*> without_gpu() {
+  static char none[] = "SWAVD_CUDA_PLUGIN=";
+  std::vector<char*> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    if (!std::string_view(*variable).starts_with(none)) {
+      variables.push_back(*variable);
+    }
+  }
+  variables.push_back(none);
+  variables.push_back(nullptr);
+  return variables;
+}
+
 /// Starts the program; 0 or an error number.
 int spawn(
     const std::string& program,
@@ -100,6 +116,7 @@ int spawn(
     argv.push_back(text.data());
   }
   argv.push_back(nullptr);
+  const std::vector<char*> surroundings = without_gpu();
   SpawnSetup setup;
   posix_spawn_file_actions_adddup2(
       setup.files(), out.write.number(), STDOUT_FILENO);
@@ -113,7 +130,7 @@ int spawn(
       setup.files(),
       setup.attributes(),
       argv.data(),
-      environ);
+      surroundings.data());
 }
 
 /// Takes what can be read now; false at the end of the stream.

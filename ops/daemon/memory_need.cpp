@@ -17,7 +17,9 @@ double gigabytes(std::uint64_t bytes) {
 
 }  // namespace
 
-Result<MemoryNeed> memory_need(const service::Config& config) {
+Result<MemoryNeed> memory_need(
+    const service::Config& config,
+    const trainer::ComputeDevice& device) {
   MemoryNeed need;
   if (config.model.trainer == "ledger") {
     return need;
@@ -34,16 +36,25 @@ Result<MemoryNeed> memory_need(const service::Config& config) {
     return step.error();
   }
   need.step = step.value();
-  const std::int64_t batches = config.loader.prefetch_batches + 2;
-  need.crops = static_cast<std::uint64_t>(
-                   batches * config.loader.batch_images * numbers) *
-               sizeof(float);
-  need.frozen = 2 * (need.step.parameters + need.step.momenta);
+  const auto batch =
+      static_cast<std::uint64_t>(config.loader.batch_images * numbers) *
+      sizeof(float);
+  const std::uint64_t state = need.step.parameters + need.step.momenta;
+  need.on_device = !device.is_cpu();
+  // On a GPU one more is on its way there.
+  const auto batches = static_cast<std::uint64_t>(
+      config.loader.prefetch_batches + (need.on_device ? 3 : 2));
+  need.crops = batches * batch;
+  need.frozen = 2 * state;
+  if (need.on_device) {
+    need.uploaded = 2 * batch;
+    need.shadow = state;
+  }
   return need;
 }
 
 std::string to_string(const MemoryNeed& need) {
-  const std::pair<const char*, std::uint64_t> parts[] = {
+  std::vector<std::pair<const char*, std::uint64_t>> parts = {
       {"parameters", need.step.parameters},
       {"momenta", need.step.momenta},
       {"gradients", need.step.gradients},
@@ -53,6 +64,14 @@ std::string to_string(const MemoryNeed& need) {
       {"crops", need.crops},
       {"copies for snapshots", need.frozen}};
   std::string text = fmt::format("{:.2f} GB:", gigabytes(need.total()));
+  if (need.on_device) {
+    parts.emplace_back("crops on the GPU", need.uploaded);
+    parts.emplace_back("a copy for snapshots there", need.shadow);
+    text = fmt::format(
+        "{:.2f} GB and {:.2f} GB of the GPU's:",
+        gigabytes(need.host()),
+        gigabytes(need.device()));
+  }
   const char* separator = "";
   for (const auto& [name, bytes] : parts) {
     text += fmt::format("{} {} {:.2f}", separator, name, gigabytes(bytes));
@@ -61,23 +80,32 @@ std::string to_string(const MemoryNeed& need) {
   return text;
 }
 
-Status check_memory(const service::Config& config, const MemoryLimit& limit) {
-  const auto need = memory_need(config);
+Status check_memory(
+    const service::Config& config,
+    const MemoryLimit& limit,
+    const trainer::ComputeDevice& device) {
+  const auto need = memory_need(config, device);
   if (!need.ok()) {
     return need.error();
   }
-  if (limit.bytes == 0 || need.value().total() <= limit.bytes) {
-    return ok_status();
+  const auto refusal = [&](std::uint64_t bytes, const std::string& whose) {
+    return Error{
+        ErrorCode::kConfig,
+        fmt::format(
+            "the run does not fit into {:.2f} GB of memory ({}); it needs {}. "
+            "Lower loader.batch_images or the crops, set "
+            "precision.checkpoint_groups, or take a smaller model",
+            gigabytes(bytes),
+            whose,
+            to_string(need.value()))};
+  };
+  if (limit.bytes > 0 && need.value().host() > limit.bytes) {
+    return refusal(limit.bytes, limit.source);
   }
-  return Error{
-      ErrorCode::kConfig,
-      fmt::format(
-          "the run does not fit into {:.2f} GB of memory ({}); it needs {}. "
-          "Lower loader.batch_images or the crops, set "
-          "precision.checkpoint_groups, or take a smaller model",
-          gigabytes(limit.bytes),
-          limit.source,
-          to_string(need.value()))};
+  if (need.value().device() > device.memory_bytes) {
+    return refusal(device.memory_bytes, device.name);
+  }
+  return ok_status();
 }
 
 }  // namespace swavd::daemon

@@ -110,6 +110,7 @@ trainer::TrainerOptions trainer_options(const service::Config& config) {
   options.precision = precision(config.precision.compute);
   options.checkpoint_groups = narrow(config.precision.checkpoint_groups);
   options.threads = narrow(config.precision.threads);
+  options.device = config.model.device;
   options.eval_resize = narrow(config.loader.eval_resize);
   options.eval_size = narrow(config.loader.eval_size);
   options.mean = three(config.loader.mean);

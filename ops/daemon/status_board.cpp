@@ -75,6 +75,11 @@ void StatusBoard::set_lease(const LeaseFigures& lease) {
   lease_ = lease;
 }
 
+void StatusBoard::set_device(const std::string& device) {
+  const MutexLock lock(mutex_);
+  device_ = device;
+}
+
 LeaseState StatusBoard::lease_state() const {
   const bool overdue = lease_.state == LeaseState::kHeld &&
                        clock_.steady() - lease_.renewed > lease_.expiry;
@@ -283,6 +288,7 @@ std::string StatusBoard::json() const {
   json["state"] = service::to_string(state_);
   json["why"] = why_;
   json["generation"] = generation_;
+  json["device"] = device_;
   json["lease"] = {
       {"state", to_string(lease_state())}, {"owner", lease_.owner}};
   if (lease_.state == LeaseState::kHeld) {

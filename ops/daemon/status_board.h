@@ -56,6 +56,8 @@ class StatusBoard {
   [[nodiscard]] service::State state() const;
   void set_generation(std::uint64_t generation);
   void set_lease(const LeaseFigures& lease);
+  /// What steps are computed on, for people.
+  void set_device(const std::string& device);
   /// Without it /status has no `schedule`.
   void set_schedule(const scheduler::ScheduleOptions& schedule);
 
@@ -119,6 +121,7 @@ class StatusBoard {
   std::string why_ SWAVD_GUARDED_BY(mutex_);
   std::uint64_t generation_ SWAVD_GUARDED_BY(mutex_) = 0;
   LeaseFigures lease_ SWAVD_GUARDED_BY(mutex_);
+  std::string device_ SWAVD_GUARDED_BY(mutex_);
   StepFigures figures_ SWAVD_GUARDED_BY(mutex_);
   std::optional<scheduler::ScheduleOptions> schedule_ SWAVD_GUARDED_BY(mutex_);
   std::vector<std::int64_t> prototype_sets_ SWAVD_GUARDED_BY(mutex_);

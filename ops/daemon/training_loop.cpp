@@ -126,7 +126,7 @@ Status TrainingLoop::one_iteration(const Control::Wishes& wishes) {
     go_on();
   }
   const auto before = parts_.clock.steady();
-  auto next = parts_.loader.next(kHeartbeat);
+  auto next = next_batch();
   data_wait_ += seconds_between(before, parts_.clock.steady());
   if (!next.ok()) {
     return next.error();
@@ -142,7 +142,32 @@ Status TrainingLoop::one_iteration(const Control::Wishes& wishes) {
   return ok_status();
 }
 
+Result<loader::Next> TrainingLoop::next_batch() {
+  if (ahead_) {
+    Result<loader::Next> next = std::move(*ahead_);
+    ahead_.reset();
+    return next;
+  }
+  return parts_.loader.next(kHeartbeat);
+}
+
+void TrainingLoop::announce(const loader::Batch& batch) {
+  if (!parts_.trainer.looks_ahead()) {
+    return;
+  }
+  parts_.trainer.expect(batch);  // the first one has not been told of yet
+  Result<loader::Next> next = parts_.loader.next(milliseconds(0));
+  if (next.ok() && next.value().state == loader::NextState::kIdle) {
+    return;
+  }
+  if (next.ok() && next.value().state == loader::NextState::kBatch) {
+    parts_.trainer.expect(*next.value().batch);
+  }
+  ahead_ = std::move(next);  // an end or an error, too, in its turn
+}
+
 Status TrainingLoop::handle(const loader::Batch& batch) {
+  announce(batch);
   const double rate =
       scheduler::learning_rate(options_.schedule, run_.schedule);
   const auto start = parts_.clock.steady();

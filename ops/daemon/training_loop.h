@@ -73,6 +73,11 @@ class TrainingLoop {
 
  private:
   [[nodiscard]] Status one_iteration(const Control::Wishes& wishes);
+  /// The batch that was looked at before, or else the loader's next.
+  [[nodiscard]] Result<loader::Next> next_batch();
+  /// Tells a trainer that wants to know of `batch` and, if it waits, of the one
+  /// behind it.
+  void announce(const loader::Batch& batch);
   [[nodiscard]] Status handle(const loader::Batch& batch);
   [[nodiscard]] Status send_dead_letters(const loader::Batch& batch);
   void trained(
@@ -103,6 +108,9 @@ class TrainingLoop {
   bool postponed_ = false;
   std::string pause_reason_;
   double data_wait_ = 0;  ///< seconds since the last batch
+  /// Taken from the loader while the batch before it waited for its step. What
+  /// is not trained is not consumed, so it may be dropped at any time.
+  std::optional<Result<loader::Next>> ahead_;
 };
 
 }  // namespace swavd::daemon

@@ -55,6 +55,7 @@ struct LoaderConfig {
 
 struct ModelConfig {
   std::string trainer = "torch";  ///< torch, ledger
+  std::string device = "auto";    ///< auto, cpu, cuda, cuda:N
   std::string preset = "tiny";
   std::uint64_t seed = 0;
   std::string init_from;           ///< empty: a new run begins at random

@@ -53,6 +53,8 @@ std::vector<std::string> environment_of(const Command& command) {
     }
   }
   all.insert(all.end(), command.environment.begin(), command.environment.end());
+  // The first of a name counts: on the CPU, unless the command says otherwise.
+  all.emplace_back("SWAVD_CUDA_PLUGIN=");
   return all;
 }
 

@@ -15,7 +15,8 @@ struct Command {
   std::string program;  ///< a path, or a name in SWAVD_TEST_BIN_DIR
   std::vector<std::string> arguments;
   /// "NAME=VALUE" on top of this process's environment, from which everything
-  /// that steers swavd or a service manager is taken out first.
+  /// that steers swavd or a service manager is taken out first. Without a
+  /// SWAVD_CUDA_PLUGIN here there is no GPU.
   std::vector<std::string> environment;
   std::string output;  ///< stdout goes to OUTPUT.out, stderr to OUTPUT.err
 };

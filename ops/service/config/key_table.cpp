@@ -179,6 +179,8 @@ const Key kKeys[] = {
    "Shipped values for the sections below and `loader`; every key given elsewhere wins over it."},
   {"model.trainer", SWAVD_FIELD(model.trainer), one_of(kTrainers), kLineage,
    "`torch` learns; `ledger` only accounts for what it was fed."},
+  {"model.device", SWAVD_FIELD(model.device), text(object_to_device), kRestart,
+   "What steps are computed on: `cpu`, `cuda` or `cuda:N` (an error where it cannot be had), or `auto`: the first GPU if it can be used, else the CPU, and the log says why, see [gpu.md](gpu.md)."},
   {"model.seed", SWAVD_FIELD(model.seed), integer(0, kNoLimit), kLineage,
    "Keys everything random: the first weights, the crops, the order."},
   {"model.init_from", SWAVD_FIELD(model.init_from), text(object_to_init_from), kRestart,

@@ -104,6 +104,28 @@ std::optional<std::string> object_to_init_from(const std::string& text) {
   return object_to_optional_path(text);
 }
 
+std::optional<std::string> object_to_device(const std::string& text) {
+  constexpr std::string_view kWords[] = {"auto", "cpu", "cuda"};
+  constexpr std::string_view kNumbered = "cuda:";
+  constexpr std::size_t kMostDigits = 4;
+  if (std::ranges::find(kWords, text) != std::end(kWords)) {
+    return std::nullopt;
+  }
+  if (text.starts_with(kNumbered)) {
+    const std::string_view number =
+        std::string_view(text).substr(kNumbered.size());
+    if (!number.empty() && number.size() <= kMostDigits &&
+        number.find_first_not_of("0123456789") == std::string_view::npos) {
+      return std::nullopt;
+    }
+  }
+  const std::string_view near = nearest(text, kWords);
+  return fmt::format(
+      "\"{}\" is no device: write auto, cpu, cuda or cuda:N{}",
+      text,
+      near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near));
+}
+
 std::optional<std::string> object_to_listen(const std::string& text) {
   if (text.empty()) {
     return std::nullopt;

@@ -40,6 +40,10 @@ namespace swavd::service {
 [[nodiscard]] std::optional<std::string> object_to_init_from(
     const std::string& text);
 
+/// auto, cpu, cuda or cuda:N.
+[[nodiscard]] std::optional<std::string> object_to_device(
+    const std::string& text);
+
 /// Empty or HOST:PORT.
 [[nodiscard]] std::optional<std::string> object_to_listen(
     const std::string& text);

@@ -63,6 +63,27 @@ TEST(MemoryNeed, ARunThatDoesNotFitIsRefusedWithTheArithmetic) {
   }
 }
 
+TEST(MemoryNeed, OnAGpuItIsDividedBetweenItAndTheMachine) {
+  const service::Config config = load({});
+  const MemoryNeed cpu = memory_need(config).value();
+  trainer::ComputeDevice gpu;
+  gpu.name = "cuda:0";
+  const MemoryNeed need = memory_need(config, gpu).value();
+  EXPECT_EQ(cpu.device(), 0U);
+  EXPECT_EQ(cpu.host(), cpu.total());
+  EXPECT_EQ(
+      need.device(), cpu.step.total() + cpu.frozen / 2 + cpu.crops / 4 * 2);
+  EXPECT_EQ(need.host(), cpu.frozen + cpu.crops / 4 * 5);
+  gpu.memory_bytes = need.device();
+  EXPECT_TRUE(check_memory(config, {need.host(), "/x"}, gpu).ok());
+  EXPECT_FALSE(check_memory(config, {need.host() - 1, "/x"}, gpu).ok());
+  gpu.memory_bytes = need.device() - 1;
+  const Status refused = check_memory(config, {}, gpu);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message, HasSubstr("(cuda:0)"));
+  EXPECT_THAT(refused.error().message, HasSubstr("GB of the GPU's"));
+}
+
 TEST(MemoryNeed, ALedgerNeedsNone) {
   EXPECT_EQ(need_of({"model.trainer=ledger"}).total(), 0U);
 }

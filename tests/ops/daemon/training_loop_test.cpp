@@ -68,9 +68,16 @@ class ScriptedTrainer final : public trainer::Trainer {
 
   loader::BufferAllocator allocator() override { return inner_->allocator(); }
 
+  bool looks_ahead() const override { return looks_ahead_; }
+
+  void expect(const loader::Batch& batch) override {
+    expected.push_back(batch.slots.front().address.offset);
+  }
+
   Result<trainer::StepReport> step(const loader::Batch& batch, double rate)
       override {
     rates.push_back(rate);
+    expected.push_back(-1 - batch.slots.front().address.offset);
     trainer::StepReport report;
     report.trained = true;
     report.loss = 3.0;
@@ -122,6 +129,9 @@ class ScriptedTrainer final : public trainer::Trainer {
   }
 
   std::vector<double> rates;  ///< of every call
+  bool looks_ahead_ = false;
+  /// First offsets of the batches it was told of; -1 - offset of those trained.
+  std::vector<std::int64_t> expected;
 
  private:
   Script script_;
@@ -156,6 +166,7 @@ class TrainingLoopTest : public ::testing::Test {
   /// Trains so many batches, drains, and gives the last snapshot's manifest.
   state::Manifest train(int batches, ScriptedTrainer::Script script) {
     trainer_ = std::make_unique<ScriptedTrainer>(std::move(script));
+    trainer_->looks_ahead_ = looks_ahead_;
     CountedLoader loader(next_offset_, batches);
     next_offset_ += batches * kBatch;
     state::RunLease lease(store_.get(), nullptr, clock_, {});
@@ -229,6 +240,7 @@ class TrainingLoopTest : public ::testing::Test {
   std::unique_ptr<ScriptedTrainer> trainer_;
   RunState run_;
   std::int64_t next_offset_ = 0;
+  bool looks_ahead_ = false;
   std::vector<std::string> made_;
   std::function<void(const loader::Batch&, const trainer::StepReport&)>
       on_step_;
@@ -260,6 +272,41 @@ TEST_F(TrainingLoopTest, ASkippedStepConsumesItsRecordsAndCountsAsNoStep) {
   EXPECT_EQ(registry_.value(Id::kTrainSkipped, {"nonfinite_grad"}), 1);
   EXPECT_EQ(registry_.value(Id::kTrainPauses, {"skipped_steps"}), 0);
   EXPECT_EQ(json::parse(board_.json()).at("skipped"), 2 * kBatch);
+}
+
+TEST_F(TrainingLoopTest, ATrainerThatLooksAheadIsToldOfTheBatchBehind) {
+  looks_ahead_ = true;
+  const auto manifest = train(3, all_is_well);
+  EXPECT_EQ(
+      trainer_->expected,
+      (std::vector<std::int64_t>{
+          0,
+          kBatch,
+          -1,
+          kBatch,
+          2 * kBatch,
+          -1 - kBatch,
+          2 * kBatch,
+          -1 - 2 * kBatch}));
+  EXPECT_EQ(manifest.step, 3U);
+  EXPECT_EQ(json::parse(manifest.ledger_json).at("count"), 3 * kBatch);
+}
+
+TEST_F(TrainingLoopTest, WhatWasLookedAtAndNotTrainedIsNotConsumed) {
+  looks_ahead_ = true;
+  on_step_ = [&](const loader::Batch&, const trainer::StepReport&) {
+    control_->drain();
+  };
+  const auto manifest = train(3, all_is_well);
+  EXPECT_EQ(manifest.step, 1U);
+  const auto positions = ingest::positions_from_json(manifest.positions_json);
+  ASSERT_TRUE(positions.ok());
+  EXPECT_EQ(positions.value().at(0).next, kBatch);
+}
+
+TEST_F(TrainingLoopTest, OthersAreNot) {
+  (void)train(2, all_is_well);
+  EXPECT_EQ(trainer_->expected, (std::vector<std::int64_t>{-1, -1 - kBatch}));
 }
 
 TEST_F(TrainingLoopTest, TenSkippedStepsInARowPauseUntilSomebodyResumes) {
