@@ -12,7 +12,7 @@ void prefer_sleeping_threads(char** argv) {
   // NOLINTBEGIN(concurrency-mt-unsafe): no thread runs yet
   if (std::getenv("OMP_WAIT_POLICY") == nullptr &&
       std::getenv(kSpinCount) == nullptr &&
-      ::setenv(kSpinCount, "1000", /*overwrite=*/0) == 0) {
+      ::setenv(kSpinCount, "5000", /*overwrite=*/0) == 0) {
     ::execv("/proc/self/exe", argv);  // returns only when it fails
   }
   // NOLINTEND(concurrency-mt-unsafe)

@@ -13,7 +13,7 @@ namespace {
 TEST(OpenMpPolicy, DISABLED_SpinsBrieflyHere) {
   const char* const spins = std::getenv("GOMP_SPINCOUNT");
   ASSERT_NE(spins, nullptr);
-  EXPECT_EQ(std::string(spins), "1000");
+  EXPECT_EQ(std::string(spins), "5000");
 }
 
 /// Calls it with these arguments; exits with 7 when it returns.
