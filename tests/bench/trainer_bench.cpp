@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <vector>
@@ -324,6 +325,43 @@ void BM_LossShare(benchmark::State& run) {
   run.counters["share_percent"] = median(loss) / median(step) * kPercent;
 }
 
+/// CPU time of the process, all threads together.
+double cpu_seconds() {
+  timespec time{};
+  SWAVD_CHECK(::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0);
+  return static_cast<double>(time.tv_sec) +
+         static_cast<double>(time.tv_nsec) / 1e9;
+}
+
+/// A step of so many images of a preset, with the median time of one. CPU time
+/// hardly depends on what else the machine does.
+void BM_ImageTime(
+    benchmark::State& run,
+    const std::string& preset,
+    int images) {
+  const service::Config config =
+      config_of(preset, {fmt::format("loader.batch_images={}", images)}).config;
+  auto trainer = daemon::make_trainer(config);
+  SWAVD_CHECK(trainer.ok());
+  const loader::Batch batch = noise_batch(config);
+  time_step(*trainer.value(), batch);  // allocates
+  std::vector<double> steps;
+  std::vector<double> cpu;
+  std::uint64_t peak = 0;
+  for (auto _ : run) {
+    const double cpu_before = cpu_seconds();
+    const auto begin = std::chrono::steady_clock::now();
+    const auto report = trainer.value()->step(batch, 1.0);
+    SWAVD_CHECK(report.ok());
+    steps.push_back(seconds_since(begin));
+    cpu.push_back(cpu_seconds() - cpu_before);
+    peak = std::max(peak, report.value().peak_bytes);
+  }
+  run.counters["s_per_image"] = median(steps) / images;
+  run.counters["cpu_s_per_image"] = median(cpu) / images;
+  run.counters["peak_GB"] = static_cast<double>(peak) / 1e9;
+}
+
 BENCHMARK_CAPTURE(BM_Memcpy, seer_16gf, "seer-16gf")
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime()
@@ -348,6 +386,18 @@ BENCHMARK(BM_LossShare)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime()
     ->Iterations(5);
+BENCHMARK_CAPTURE(BM_ImageTime, tiny, "tiny", 64)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime()
+    ->Iterations(9);
+BENCHMARK_CAPTURE(BM_ImageTime, learning_bar, "learning-bar", 128)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime()
+    ->Iterations(5);
+BENCHMARK_CAPTURE(BM_ImageTime, cifar_resnet18, "cifar-resnet18", 64)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime()
+    ->Iterations(3);
 BENCHMARK_CAPTURE(BM_Step, tiny, "tiny")
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime()

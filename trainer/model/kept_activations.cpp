@@ -3,22 +3,17 @@
 #include <algorithm>
 #include <numeric>
 
+#include "trainer/model/map_side.h"
+
 namespace swavd::trainer {
 
 namespace {
-
-constexpr std::int64_t kPoolStride = 2;
-
-/// Side of a map behind a convolution of this stride.
-std::int64_t behind(std::int64_t side, std::int64_t stride) {
-  return (side + stride - 1) / stride;
-}
 
 /// What a block keeps; `side` is that of its input and becomes its output's.
 std::int64_t block_activations(const BlockDesign& block, std::int64_t& side) {
   std::int64_t kept = 0;
   for (const ConvDesign& conv : block.convs) {
-    side = behind(side, conv.shape.stride);
+    side = side_behind(side, conv.shape.stride);
     // The convolution's output and the ReLU's: the last one's is the block's.
     kept += 2 * conv.shape.out * side * side;
   }
@@ -55,11 +50,11 @@ std::vector<std::size_t> runs_within(
 std::vector<std::int64_t> kept_activations(
     const TrunkDesign& design,
     std::int64_t size) {
-  std::int64_t side = behind(size, design.stem.shape.stride);
+  std::int64_t side = side_behind(size, design.stem.shape.stride);
   // The convolution's output and the ReLU's; the pool's, too.
   std::int64_t stem = 2 * design.stem.shape.out * side * side;
   if (design.pooled_stem) {
-    side = behind(side, kPoolStride);
+    side = side_behind(side, kStemPoolStride);
     stem += design.stem.shape.out * side * side;
   }
   std::vector<std::int64_t> kept;
@@ -75,15 +70,15 @@ std::vector<std::int64_t> kept_activations(
 std::vector<std::int64_t> block_outputs(
     const TrunkDesign& design,
     std::int64_t size) {
-  std::int64_t side = behind(size, design.stem.shape.stride);
+  std::int64_t side = side_behind(size, design.stem.shape.stride);
   if (design.pooled_stem) {
-    side = behind(side, kPoolStride);
+    side = side_behind(side, kStemPoolStride);
   }
   std::vector<std::int64_t> outputs;
   for (const std::vector<BlockDesign>& blocks : design.stages) {
     for (const BlockDesign& block : blocks) {
       for (const ConvDesign& conv : block.convs) {
-        side = behind(side, conv.shape.stride);
+        side = side_behind(side, conv.shape.stride);
       }
       outputs.push_back(block.convs.back().shape.out * side * side);
     }

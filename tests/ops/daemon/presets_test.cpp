@@ -1,5 +1,5 @@
-// The shipped presets against what SEER, SwAV and lightly publish, and the page
-// that lists them.
+// The shipped presets against what SEER, SwAV and lightly publish, and the
+// pages that list them.
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -14,9 +14,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "ops/daemon/memory_need.h"
 #include "ops/daemon/options.h"
 #include "ops/service/config.h"
 #include "trainer/model/check_options.h"
+#include "trainer/model/multiply_adds.h"
 #include "trainer/model/tensor_specs.h"
 
 namespace swavd::daemon {
@@ -376,33 +378,143 @@ std::string preset_table() {
   return table;
 }
 
-const std::filesystem::path kModelsPage =
-    std::filesystem::path(SWAVD_TEST_SOURCE_DIR) / "ops/docs/models.md";
+/// CPU time that one image of a step took, as `BM_ImageTime` gave it.
+struct MeasuredTime {
+  std::string preset;
+  double seconds = 0;
+};
 
-std::string read_page() {
-  std::ifstream file(kModelsPage, std::ios::binary);
+/// tests/golden/trainer/step_times.txt: a preset and its seconds a line.
+std::vector<MeasuredTime> measured_times() {
+  std::ifstream file(
+      std::filesystem::path(SWAVD_TEST_SOURCE_DIR) /
+      "tests/golden/trainer/step_times.txt");
+  std::vector<MeasuredTime> times;
+  MeasuredTime time;
+  while (file >> time.preset >> time.seconds) {
+    times.push_back(time);
+  }
+  return times;
+}
+
+/// Of the trunk, forward, all crops of an image.
+double image_multiply_adds(const std::string& name) {
+  const service::Config config = preset_config(name);
+  const auto trunk =
+      trainer::design_trunk(trainer_options(config).trunk).value();
+  double sum = 0;
+  for (const service::CropConfig& crop : config.loader.crops) {
+    sum += static_cast<double>(crop.count) *
+           static_cast<double>(trainer::multiply_adds(trunk, crop.size));
+  }
+  return sum;
+}
+
+/// Two digits or more, without an exponent.
+std::string rounded(double value) {
+  constexpr double kTwoDigits = 10;
+  return value < kTwoDigits ? fmt::format("{:.2g}", value)
+                            : fmt::format("{:.0f}", value);
+}
+
+/// Measured, or worked out from the last preset that was.
+std::string image_time(
+    const std::string& name,
+    const std::vector<MeasuredTime>& times) {
+  for (const MeasuredTime& time : times) {
+    if (time.preset == name) {
+      return rounded(time.seconds) + " s, measured";
+    }
+  }
+  const MeasuredTime& base = times.back();
+  return fmt::format(
+      "{} s, computed",
+      rounded(
+          base.seconds * image_multiply_adds(name) /
+          image_multiply_adds(base.preset)));
+}
+
+MemoryNeed need_of(const std::string& name, const std::string& groups) {
+  const service::LoadedConfig loaded = service::load_config(
+      {"",
+       {"model.preset=" + name, "precision.checkpoint_groups=" + groups},
+       {}});
+  EXPECT_THAT(loaded.mistakes, testing::IsEmpty()) << name;
+  return memory_need(loaded.config).value();
+}
+
+std::string need_row(
+    const std::string& name,
+    const std::vector<MeasuredTime>& times) {
+  constexpr double kGiga = 1e9;
+  const service::Config config = preset_config(name);
+  const MemoryNeed whole = need_of(name, "0");
+  const MemoryNeed groups = need_of(name, "4");
+  const auto giga = [](std::uint64_t bytes) {
+    return fmt::format("{:.2f}", static_cast<double>(bytes) / kGiga);
+  };
+  return fmt::format(
+      "| `{}` | {} | {} | {} | {} / {} | {} / {} | {} | {} |\n",
+      name,
+      grouped_digits(PresetModel(name).whole()),
+      config.loader.batch_images,
+      config.precision.compute,
+      giga(whole.step.activations),
+      giga(groups.step.activations),
+      giga(whole.total()),
+      giga(groups.total()),
+      rounded(image_multiply_adds(name) / kGiga),
+      image_time(name, times));
+}
+
+std::string need_table(const std::vector<MeasuredTime>& times) {
+  std::string table =
+      "| preset | parameters | images a step | precision | activations of the "
+      "trunk, GB | whole run, GB | 10^9 multiply-adds an image | CPU time an "
+      "image |\n|---|---|---|---|---|---|---|---|\n";
+  for (const std::string& name : service::preset_names()) {
+    table += need_row(name, times);
+  }
+  return table;
+}
+
+std::string read_page(const std::filesystem::path& page) {
+  std::ifstream file(page, std::ios::binary);
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
 }
 
-// SWAVD_UPDATE_DOCS=1 puts the table into the page.
-TEST(Presets, AreListedOnThePageWithTheirParameters) {
+/// What stands between the marks of a page of ops/docs is `table`.
+/// SWAVD_UPDATE_DOCS=1 puts it there.
+void expect_on_page(const std::string& name, const std::string& table) {
   constexpr std::string_view kBegin = "<!-- presets -->\n";
   constexpr std::string_view kEnd = "<!-- end of presets -->\n";
-  std::string page = read_page();
+  const std::filesystem::path path =
+      std::filesystem::path(SWAVD_TEST_SOURCE_DIR) / "ops/docs" / name;
+  std::string page = read_page(path);
   const std::size_t begin = page.find(kBegin);
   const std::size_t end = page.find(kEnd);
   ASSERT_NE(begin, std::string::npos);
   ASSERT_NE(end, std::string::npos);
   const std::size_t from = begin + kBegin.size();
   if (std::getenv("SWAVD_UPDATE_DOCS") != nullptr) {
-    page.replace(from, end - from, preset_table());
-    std::ofstream(kModelsPage, std::ios::binary) << page;
+    page.replace(from, end - from, table);
+    std::ofstream(path, std::ios::binary) << page;
     return;
   }
-  EXPECT_EQ(page.substr(from, end - from), preset_table())
+  EXPECT_EQ(page.substr(from, end - from), table)
       << "run this test with SWAVD_UPDATE_DOCS=1";
+}
+
+TEST(Presets, AreListedOnThePageWithTheirParameters) {
+  expect_on_page("models.md", preset_table());
+}
+
+TEST(Presets, AreListedOnThePageWithWhatTheyNeed) {
+  const std::vector<MeasuredTime> times = measured_times();
+  ASSERT_FALSE(times.empty());
+  expect_on_page("precision.md", need_table(times));
 }
 
 }  // namespace
