@@ -23,7 +23,16 @@ std::string plugin(const std::string& file) {
 }
 
 std::string emulated_plugin() {
-  return plugin(program_path("tests/emulated_plugin.so"));
+  const std::string program = program_path("swavd");
+  return plugin(
+      program.substr(0, program.rfind('/')) + "/tests/emulated_plugin.so");
+}
+
+SiteOptions network() {
+  SiteOptions options;
+  options.every_steps = 2;
+  options.preset = "tiny";
+  return options;
 }
 
 class Device : public ::testing::Test {
@@ -51,8 +60,9 @@ class Device : public ::testing::Test {
     return daemon->err();
   }
 
-  Site site_{{.every_steps = 2, .preset = "tiny"}};
+  Site site_{network()};
   int expected_ = 0;
+  int evaluations_ = 0;
 };
 
 TEST_F(Device, ARunMovesFromACpuToADeviceAndBack) {
@@ -89,7 +99,12 @@ TEST_F(Device, EvaluationsUseTheDeviceAndFindTheSame) {
     if (what != "knn") {
       arguments.insert(arguments.end(), {"--batch", "12", "--epochs", "2"});
     }
-    Process swavd({"swavd", arguments, {with}, site_.path("eval")});
+    // A file of its own for each: output is added to what is there.
+    Process swavd(
+        {"swavd",
+         arguments,
+         {with},
+         site_.path("eval" + std::to_string(evaluations_++))});
     EXPECT_EQ(swavd.wait(kPatience), 0) << swavd.err();
     return swavd.out();
   };

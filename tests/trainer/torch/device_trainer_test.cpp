@@ -81,9 +81,12 @@ class DeviceTrainers : public AllDevices {
             10 * tolerance() * b.trust_ratios->p50);
       }
     }
+    // Single numbers of a gradient, which plain momenta hold, feel the last
+    // bits of the codes more than its length does.
+    const double state_tolerance = link()->on_host() ? 4e-3 : 2e-2;
     EXPECT_LE(
         worst_difference(state_files(*here), state_files(*there)),
-        10 * tolerance());
+        state_tolerance);
   }
 };
 
