@@ -167,7 +167,7 @@ TEST_P(Sgds, TakesPyTorchsStepsWithCoupledDecay) {
 }
 
 // Of torch.optim.SGD: d = g + .01 p; v = .9 v + d; p -= .5 (d + .9 v).
-TEST(Sgd, LooksAheadWithNesterov) {
+TEST_P(Sgds, LookAheadWithNesterov) {
   const at::Tensor p = parameter_of({3, 4});
   Optimizer sgd(
       {p},
@@ -179,11 +179,11 @@ TEST(Sgd, LooksAheadWithNesterov) {
   expect_values(p, {2.02853575, 4.794941});
 }
 
-TEST(Sgd, WithoutDecayIsTheGradientAlone) {
+TEST_P(Sgds, WithoutDecayAreTheGradientAlone) {
   const at::Tensor p = parameter_of({3, 4});
   OptimizerOptions options = options_of(OptimizerKind::kSgd);
   options.weight_decay = 0;
-  Optimizer sgd({p}, options);
+  Optimizer sgd({p}, options, link());
   set_gradient(p, {.6, -.8});
   step(sgd);
   expect_values(p, {2.7, 4.4});
