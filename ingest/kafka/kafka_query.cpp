@@ -72,6 +72,13 @@ bool is_passing(rd_kafka_resp_err_t code) {
          code == RD_KAFKA_RESP_ERR__WAIT_CACHE;
 }
 
+/// So says, of a partition that is there, a broker that has just started.
+bool is_unknown(rd_kafka_resp_err_t code) {
+  return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+         code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+         code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+}
+
 /// A topic that the broker is just creating is unknown for a moment.
 bool may_come(
     const std::optional<Result<std::vector<std::int32_t>>>& outcome,
@@ -167,6 +174,12 @@ Result<std::string> KafkaQuery::cluster_id() {
 }
 
 Result<PartitionBounds> KafkaQuery::bounds(std::int32_t partition) {
+  return ask_bounds(partition, is_passing);
+}
+
+Result<PartitionBounds> KafkaQuery::ask_bounds(
+    std::int32_t partition,
+    bool (*passes)(rd_kafka_resp_err_t)) {
   PartitionBounds bounds;
   bounds.partition = partition;
   const auto deadline = steady_clock::now() + kCreation;
@@ -181,7 +194,7 @@ Result<PartitionBounds> KafkaQuery::bounds(std::int32_t partition) {
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
       return bounds;
     }
-    if (!is_passing(code) || steady_clock::now() >= deadline) {
+    if (!passes(code) || steady_clock::now() >= deadline) {
       return kafka_error(
           code, fmt::format("offsets of {} partition {}", topic_, partition));
     }
@@ -196,7 +209,10 @@ Result<std::vector<PartitionBounds>> KafkaQuery::all_bounds() {
   }
   std::vector<PartitionBounds> all;
   for (const std::int32_t partition : partitions.value()) {
-    const auto each = bounds(partition);
+    // The brokers have just named it.
+    const auto each = ask_bounds(partition, [](rd_kafka_resp_err_t code) {
+      return is_passing(code) || is_unknown(code);
+    });
     if (!each.ok()) {
       return each.error().with_context(brokers_);
     }

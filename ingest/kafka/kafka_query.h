@@ -57,6 +57,11 @@ class KafkaQuery {
       : topic_(std::move(topic)),
         brokers_(std::move(brokers)) {}
 
+  /// Asks anew, for some seconds, while the answer is one that `passes`.
+  [[nodiscard]] Result<PartitionBounds> ask_bounds(
+      std::int32_t partition,
+      bool (*passes)(rd_kafka_resp_err_t));
+
   const std::string topic_;
   const std::string brokers_;
   ClientListener listener_;  // nothing to tell: each call returns its error

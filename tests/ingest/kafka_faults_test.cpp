@@ -17,6 +17,7 @@ using std::chrono::milliseconds;
 
 constexpr std::int16_t kProduceApi = 0;
 constexpr std::int16_t kFetchApi = 1;
+constexpr std::int16_t kListOffsetsApi = 2;
 constexpr milliseconds kPatience{30000};
 
 /// One partition: the order of all records is one line.
@@ -158,6 +159,23 @@ TEST_F(KafkaFaults, AnOffsetThatIsThereAfterAllIsReadOn) {
   EXPECT_EQ(texts_of(read_through(*source, 10)), numbers(0, 10));
   publish_numbers(*sink, 10, 20);
   EXPECT_EQ(texts_of(read_through(*source, 10)), numbers(10, 20));
+}
+
+TEST_F(KafkaFaults, BoundsWaitForABrokerThatDoesNotKnowItsPartitionsYet) {
+  auto sink = opened_sink(url_);
+  publish_numbers(*sink, 0, 10);
+  ASSERT_TRUE(sink->flush(kPatience).ok());
+  auto source = reading_source(url_);
+  const std::vector<rd_kafka_resp_err_t> unknown(
+      3, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  kafka_.fail_next(kListOffsetsApi, unknown);
+  const auto bounds = source->bounds();
+  ASSERT_TRUE(bounds.ok()) << bounds.error().message;
+  std::int64_t records = 0;
+  for (const PartitionBounds& each : bounds.value()) {
+    records += each.end - each.begin;
+  }
+  EXPECT_EQ(records, 10);
 }
 
 TEST_F(KafkaFaults, ReadingFollowsTheLeader) {
