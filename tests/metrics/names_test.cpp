@@ -105,7 +105,8 @@ TEST(MetricNames, LabelsAreFewAndNeverNameAnIdentity) {
       "handler",
       "code",
       "verdict",
-      "percentile"};
+      "percentile",
+      "device"};
   for (const Definition& metric : definitions()) {
     std::istringstream labels{std::string(metric.labels)};
     int count = 0;
