@@ -28,7 +28,9 @@ constexpr int kKills = 10;
 constexpr std::uint64_t kFiles = scaled(3200);
 constexpr std::uint64_t kFirstFiles = 32;  // there before the daemon is
 constexpr std::uint64_t kBadEvery = 50;
-constexpr std::uint64_t kFilesPerSecond = scaled(250);
+// Slow enough that the stream outlasts the kills: what is left at once is
+// trained on faster than snapshots of it are written.
+constexpr std::uint64_t kFilesPerSecond = scaled(100);
 
 class Crash : public ::testing::Test {
  protected:
@@ -100,9 +102,7 @@ class Crash : public ::testing::Test {
   void check_all_snapshots(Site& site, const Topic& topic) {
     const json snapshots = list_snapshots(site.data_dir());
     expect_unbroken_line(snapshots);
-    // How many there are is a matter of how fast the machine starts and syncs;
-    // one alone would show no line.
-    EXPECT_GE(snapshots.size(), 2U);
+    EXPECT_GT(snapshots.size(), static_cast<std::size_t>(kKills / 2));
     for (const json& snapshot : snapshots) {
       const std::string ref =
           site.data_dir() + "@" + snapshot.at("id").get<std::string>();
