@@ -42,6 +42,18 @@ struct TensorBatch {
     }
     return low;
   }
+
+  /// The numbers of its tensor that a chunk of the batch holds: [begin, end).
+  struct Range {
+    std::int64_t begin;
+    std::int64_t end;
+  };
+
+  SWAVD_HOST_DEVICE Range range_of(std::int64_t chunk, int index) const {
+    const std::int64_t begin = (chunk - first_chunk[index]) * kUpdateChunk;
+    const std::int64_t left = tensors[index].count - begin;
+    return {begin, begin + (kUpdateChunk < left ? kUpdateChunk : left)};
+  }
 };
 
 /// Calls body(batch) for all tensors, some at a time.
@@ -79,14 +91,11 @@ struct ChunkSquares {
   SWAVD_HOST_DEVICE void operator()(Team& team) const {
     const int index = batch.tensor_of(team.block());
     const UpdateTensor& tensor = batch.tensors[index];
-    const std::int64_t begin =
-        (team.block() - batch.first_chunk[index]) * kUpdateChunk;
-    const std::int64_t end = begin + kUpdateChunk < tensor.count
-                                 ? begin + kUpdateChunk
-                                 : tensor.count;
+    const TensorBatch::Range range = batch.range_of(team.block(), index);
     float parameter = 0.0F;
     float direction = 0.0F;
-    for (std::int64_t i = begin + team.thread(); i < end; i += team.size()) {
+    for (std::int64_t i = range.begin + team.thread(); i < range.end;
+         i += team.size()) {
       const float p = tensor.parameter[i];
       const float d = tensor.gradient[i] + decay * p;
       parameter += p * p;
@@ -163,16 +172,13 @@ struct UpdateChunk {
   SWAVD_HOST_DEVICE void operator()(Team& team) const {
     const int index = batch.tensor_of(team.block());
     const UpdateTensor& tensor = batch.tensors[index];
-    const std::int64_t begin =
-        (team.block() - batch.first_chunk[index]) * kUpdateChunk;
-    const std::int64_t end = begin + kUpdateChunk < tensor.count
-                                 ? begin + kUpdateChunk
-                                 : tensor.count;
+    const TensorBatch::Range range = batch.range_of(team.block(), index);
     const std::int64_t row = batch.first_tensor + index;
     const float factor = job.factors != nullptr ? job.factors[row] : 1.0F;
     const float decay =
         job.decays != nullptr ? job.decays[row] : job.weight_decay;
-    for (std::int64_t i = begin + team.thread(); i < end; i += team.size()) {
+    for (std::int64_t i = range.begin + team.thread(); i < range.end;
+         i += team.size()) {
       const float p = tensor.parameter[i];
       const float d = tensor.gradient[i] + decay * p;
       const float v = job.momentum * tensor.momentum[i] + factor * d;
