@@ -21,6 +21,9 @@ constexpr milliseconds kAnswer{10000};   // for one request
 constexpr milliseconds kCreation{5000};  // for a topic to get its leaders
 constexpr milliseconds kReading{30000};  // for all fingerprints
 constexpr milliseconds kPause{100};
+// Times that the protocol's request for offsets knows.
+constexpr std::int64_t kEarliest = -2;
+constexpr std::int64_t kLatest = -1;
 
 int as_int(milliseconds time) {
   return static_cast<int>(time.count());
@@ -65,16 +68,13 @@ std::optional<Result<std::vector<std::int32_t>>> read_answer(
   return partitions;
 }
 
-/// A leader is being chosen, or the client knows the one before.
-bool is_passing(rd_kafka_resp_err_t code) {
+/// A leader is being chosen, the client knows the one before, or a broker that
+/// has just started does not know yet what is there.
+bool may_pass(rd_kafka_resp_err_t code) {
   return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
          code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
-         code == RD_KAFKA_RESP_ERR__WAIT_CACHE;
-}
-
-/// So says, of a partition that is there, a broker that has just started.
-bool is_unknown(rd_kafka_resp_err_t code) {
-  return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+         code == RD_KAFKA_RESP_ERR__WAIT_CACHE ||
+         code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
          code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
          code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
 }
@@ -100,6 +100,54 @@ PartitionsHandle partition_list(
         ->offset = offset;
   }
   return list;
+}
+
+using Offsets = std::map<std::int32_t, std::int64_t>;
+
+/// Why a partition has no offset yet.
+struct Failure {
+  std::int32_t partition = 0;
+  rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+};
+
+using Unanswered = std::optional<Failure>;
+
+/// One offset of each partition, `time` being kEarliest or kLatest.
+/// Not by rd_kafka_query_watermark_offsets: when the answer about the beginning
+/// is an error and that about the end is served in the same turn, librdkafka
+/// 2.0.2 forgets the error and tells the end twice, and all records between
+/// look as if retention had taken them.
+Unanswered ask_offsets(
+    rd_kafka_t& client,
+    const std::string& topic,
+    const std::vector<std::int32_t>& partitions,
+    std::int64_t time,
+    Offsets& offsets) {
+  if (partitions.empty()) {
+    return std::nullopt;
+  }
+  Offsets times;
+  for (const std::int32_t partition : partitions) {
+    times[partition] = time;
+  }
+  const PartitionsHandle list = partition_list(topic, times);
+  const auto code =
+      rd_kafka_offsets_for_times(&client, list.get(), as_int(kAnswer));
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return Failure{partitions.front(), code};
+  }
+  for (int i = 0; i < list->cnt; ++i) {
+    const rd_kafka_topic_partition_t& each = list->elems[i];
+    if (each.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return Failure{each.partition, each.err};
+    }
+    // Still what was asked: the answer left it out.
+    if (each.offset < 0) {
+      return Failure{each.partition, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE};
+    }
+    offsets[each.partition] = each.offset;
+  }
+  return std::nullopt;
 }
 
 /// Ends an assignment on every way out.
@@ -173,30 +221,29 @@ Result<std::string> KafkaQuery::cluster_id() {
   return id;
 }
 
-Result<PartitionBounds> KafkaQuery::bounds(std::int32_t partition) {
-  return ask_bounds(partition, is_passing);
-}
-
-Result<PartitionBounds> KafkaQuery::ask_bounds(
-    std::int32_t partition,
-    bool (*passes)(rd_kafka_resp_err_t)) {
-  PartitionBounds bounds;
-  bounds.partition = partition;
+Result<std::vector<PartitionBounds>> KafkaQuery::bounds(
+    const std::vector<std::int32_t>& partitions) {
   const auto deadline = steady_clock::now() + kCreation;
   while (true) {
-    const auto code = rd_kafka_query_watermark_offsets(
-        client_.get(),
-        topic_.c_str(),
-        partition,
-        &bounds.begin,
-        &bounds.end,
-        as_int(kAnswer));
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return bounds;
+    // The beginnings first: no end that is told later lies before them.
+    Offsets begins;
+    Offsets ends;
+    Unanswered failed =
+        ask_offsets(*client_, topic_, partitions, kEarliest, begins);
+    if (!failed) {
+      failed = ask_offsets(*client_, topic_, partitions, kLatest, ends);
     }
-    if (!passes(code) || steady_clock::now() >= deadline) {
+    if (!failed) {
+      std::vector<PartitionBounds> all;
+      for (const std::int32_t partition : partitions) {
+        all.push_back({partition, begins.at(partition), ends.at(partition)});
+      }
+      return all;
+    }
+    if (!may_pass(failed->code) || steady_clock::now() >= deadline) {
       return kafka_error(
-          code, fmt::format("offsets of {} partition {}", topic_, partition));
+          failed->code,
+          fmt::format("offsets of {} partition {}", topic_, failed->partition));
     }
     rd_kafka_poll(client_.get(), as_int(kPause));
   }
@@ -207,16 +254,9 @@ Result<std::vector<PartitionBounds>> KafkaQuery::all_bounds() {
   if (!partitions.ok()) {
     return partitions.error().with_context(brokers_);
   }
-  std::vector<PartitionBounds> all;
-  for (const std::int32_t partition : partitions.value()) {
-    // The brokers have just named it.
-    const auto each = ask_bounds(partition, [](rd_kafka_resp_err_t code) {
-      return is_passing(code) || is_unknown(code);
-    });
-    if (!each.ok()) {
-      return each.error().with_context(brokers_);
-    }
-    all.push_back(each.value());
+  auto all = bounds(partitions.value());
+  if (!all.ok()) {
+    return all.error().with_context(brokers_);
   }
   return all;
 }

@@ -38,8 +38,11 @@ class KafkaQuery {
   /// Errors: kUnavailable, kNotFound.
   [[nodiscard]] Result<std::vector<PartitionBounds>> all_bounds();
 
+  /// In the order of `partitions`. kNotFound is certain: for some seconds no
+  /// broker knew them, as one that has just started may not for a moment.
   /// Errors: kUnavailable, kNotFound.
-  [[nodiscard]] Result<PartitionBounds> bounds(std::int32_t partition);
+  [[nodiscard]] Result<std::vector<PartitionBounds>> bounds(
+      const std::vector<std::int32_t>& partitions);
 
   /// The first offset of each partition whose record is not older than
   /// `time_ms`; the end where there is none. Errors: kUnavailable.
@@ -56,11 +59,6 @@ class KafkaQuery {
   KafkaQuery(std::string topic, std::string brokers)
       : topic_(std::move(topic)),
         brokers_(std::move(brokers)) {}
-
-  /// Asks anew, for some seconds, while the answer is one that `passes`.
-  [[nodiscard]] Result<PartitionBounds> ask_bounds(
-      std::int32_t partition,
-      bool (*passes)(rd_kafka_resp_err_t));
 
   const std::string topic_;
   const std::string brokers_;

@@ -225,30 +225,33 @@ void KafkaReader::take_error(
   }
 }
 
-/// A broker that has just started may not know its topics yet: only when the
-/// answer to a question of our own is the same, the topic is gone. Where it is
-/// not, the partitions are assigned anew, for the client may have dropped them.
+/// The client says so of a topic for a moment where a broker has just started:
+/// only when the answer to a question of our own is the same, it is gone. Where
+/// it is not, the partitions are assigned anew, for the client may have dropped
+/// them.
 void KafkaReader::check_deleted() {
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    const ReadFrom& cursor = slots_[i].cursor;
-    if (slots_[i].ended) {
-      continue;
+  std::vector<std::int32_t> partitions;
+  for (const Slot& slot : slots_) {
+    if (!slot.ended) {
+      partitions.push_back(slot.cursor.partition);
     }
-    const auto bounds = query_.bounds(cursor.partition);
-    if (!bounds.ok() && bounds.error().code != ErrorCode::kNotFound) {
-      begin_outage(bounds.error().message);
-      suspect_ = true;  // not settled: ask again
-      return;
-    }
-    if (!bounds.ok()) {
+  }
+  const auto bounds = query_.bounds(partitions);
+  if (!bounds.ok() && bounds.error().code != ErrorCode::kNotFound) {
+    begin_outage(bounds.error().message);
+    suspect_ = true;  // not settled: ask again
+    return;
+  }
+  for (std::size_t i = 0; !bounds.ok() && i < slots_.size(); ++i) {
+    if (!slots_[i].ended) {
       end(i,
           {ErrorCode::kNotFound,
            fmt::format(
                "partition {} of {} at offset {}: the topic was deleted; make "
                "the run read another, or start a new run (--new-run)",
-               cursor.partition,
+               slots_[i].cursor.partition,
                topic_,
-               cursor.next)});
+               slots_[i].cursor.next)});
     }
   }
   if (const Status status = assign(); !status.ok()) {
@@ -260,7 +263,7 @@ void KafkaReader::check_deleted() {
 /// when the brokers could not be asked yet.
 bool KafkaReader::settle_gap(std::size_t index) {
   Slot& slot = slots_[index];
-  const auto bounds = query_.bounds(slot.cursor.partition);
+  const auto bounds = query_.bounds({slot.cursor.partition});
   if (!bounds.ok()) {
     begin_outage(bounds.error().message);
     return false;
@@ -272,7 +275,7 @@ bool KafkaReader::settle_gap(std::size_t index) {
   position.done_above = slot.cursor.done_above;
   const auto plan = plan_resume(
       position,
-      bounds.value(),
+      bounds.value().front(),
       options_.jump_gaps ? OnGap::kJump : OnGap::kStop);
   if (!plan.ok()) {
     end(index, plan.error());
