@@ -174,4 +174,19 @@ std::vector<CropPlan> draw_crop_plans(
   return plans;
 }
 
+Region union_of(std::span<const CropPlan> plans) {
+  SWAVD_CHECK(!plans.empty());
+  std::int32_t left = plans[0].x;
+  std::int32_t top = plans[0].y;
+  std::int32_t right = left;
+  std::int32_t bottom = top;
+  for (const CropPlan& plan : plans) {
+    left = std::min(left, plan.x);
+    top = std::min(top, plan.y);
+    right = std::max(right, plan.x + plan.width);
+    bottom = std::max(bottom, plan.y + plan.height);
+  }
+  return {left, top, right - left, bottom - top};
+}
+
 }  // namespace swavd::loader

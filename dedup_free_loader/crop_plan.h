@@ -44,7 +44,7 @@ enum class JitterOp : std::uint8_t {
 /// data: any renderer executes the same plan.
 struct CropPlan {
   std::int32_t size = 0;  ///< side of the output, pixels
-  // The region that is cut, in source pixels.
+  // The region that is cut, in pixels of the whole picture.
   std::int32_t x = 0;
   std::int32_t y = 0;
   std::int32_t width = 0;
@@ -71,6 +71,9 @@ struct CropPlan {
     std::int32_t image_height,
     std::span<const CropSpec> crops,
     const AugmentOptions& augment);
+
+/// The smallest region that holds what all plans cut; at least one plan.
+[[nodiscard]] Region union_of(std::span<const CropPlan> plans);
 
 /// Renders an evaluation view: the whole image resized so that its short side
 /// is `resize` pixels (the long one int(resize * long / short)), a centre crop
@@ -103,10 +106,10 @@ class Renderer {
   Renderer& operator=(const Renderer&) = delete;
   virtual ~Renderer() = default;
 
-  /// Writes the crop to `out`: float32 [size, size, 3] (channels last),
-  /// normalised, C-contiguous. Agrees with Pillow's bilinear antialiased
-  /// resize, torchvision's ColorJitter on PIL images and Pillow's
-  /// GaussianBlur within one grey level.
+  /// Writes the crop to `out`, of an image that holds at least the plan's
+  /// region: float32 [size, size, 3] (channels last), normalised, C-contiguous.
+  /// Agrees with Pillow's bilinear antialiased resize, torchvision's
+  /// ColorJitter on PIL images and Pillow's GaussianBlur within one grey level.
   virtual void render(
       const Image& image,
       const CropPlan& plan,

@@ -42,16 +42,27 @@ Rejection unknown_format(Bytes file) {
           "begins with {}, which is no JPEG, PNG, WebP or GIF", to_hex(head))};
 }
 
-Decoded decode_known(Bytes file, const DecodeLimits& limits) {
+/// Of the formats that are decoded whole whatever is needed.
+Decoded whole(Decoded decoded, const ChooseRegion& choose) {
+  if (const auto* image = std::get_if<Image>(&decoded); image && choose) {
+    choose(image->width, image->height);
+  }
+  return decoded;
+}
+
+Decoded decode_known(
+    Bytes file,
+    const DecodeLimits& limits,
+    const ChooseRegion& choose) {
   switch (format_of(file)) {
     case Format::kJpeg:
-      return decode_jpeg(file, limits);
+      return decode_jpeg(file, limits, choose);
     case Format::kPng:
-      return decode_png(file, limits);
+      return whole(decode_png(file, limits), choose);
     case Format::kWebp:
-      return decode_webp(file, limits);
+      return whole(decode_webp(file, limits), choose);
     case Format::kGif:
-      return decode_gif(file, limits);
+      return whole(decode_gif(file, limits), choose);
     case Format::kUnknown:
       break;
   }
@@ -98,7 +109,8 @@ std::string_view sniff_format(Bytes file) {
 
 std::variant<Image, Rejection> decode_image(
     Bytes file,
-    const DecodeLimits& limits) {
+    const DecodeLimits& limits,
+    const ChooseRegion& choose) {
   if (file.empty()) {
     return Rejection{RejectReason::kEmpty, "no bytes"};
   }
@@ -109,7 +121,7 @@ std::variant<Image, Rejection> decode_image(
             "{} bytes, the limit is {}", file.size(), limits.max_bytes)};
   }
   try {
-    return decode_known(file, limits);
+    return decode_known(file, limits, choose);
   } catch (const std::exception& error) {
     // Only memory can be the cause. The pixel limit is there to prevent it.
     return Rejection{

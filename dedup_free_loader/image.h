@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -10,12 +11,29 @@
 
 namespace swavd::loader {
 
-/// A decoded picture: uint8 sRGB, [height, width, 3], C-contiguous.
+/// A decoded picture, or a part of one: uint8 sRGB, [height, width, 3],
+/// C-contiguous.
 struct Image {
   std::int32_t width = 0;   ///< pixels
   std::int32_t height = 0;  ///< pixels
+  /// Where the first pixel lies in the picture; 0, 0 of a whole one.
+  std::int32_t x = 0;
+  std::int32_t y = 0;
   ByteVector rgb;
 };
+
+/// Pixels [x, x + width) x [y, y + height) of a picture.
+struct Region {
+  std::int32_t x = 0;
+  std::int32_t y = 0;
+  std::int32_t width = 0;
+  std::int32_t height = 0;
+};
+
+/// What is needed of a picture of this size: a region of at least one pixel
+/// inside it.
+using ChooseRegion =
+    std::function<Region(std::int32_t width, std::int32_t height)>;
 
 /// Why a record cannot be trained on.
 enum class RejectReason {
@@ -47,10 +65,17 @@ struct DecodeLimits {
 /// Decodes one image file: JPEG, PNG, WebP or GIF (first frame), told by
 /// content, to RGB as Pillow's `convert("RGB")` gives it (alpha dropped, grey
 /// repeated, CMYK by its naive formula). Limits are checked on the header,
-/// before pixels are allocated. Thread-safe; throws nothing.
+/// before pixels are allocated.
+///
+/// With `choose`, which is called once for a picture that is given (and perhaps
+/// for one that is rejected), the image may be the part that holds the region,
+/// of the same pixels as in the whole: of a JPEG file that has an end marker,
+/// what lies beyond is not decoded, and damage there not seen. Thread-safe;
+/// throws nothing.
 [[nodiscard]] std::variant<Image, Rejection> decode_image(
     Bytes file,
-    const DecodeLimits& limits);
+    const DecodeLimits& limits,
+    const ChooseRegion& choose = nullptr);
 
 /// The picture as a PNG file, 8-bit RGB. Errors: kInvalidArgument (sizes that
 /// do not fit the bytes), kExhausted.

@@ -159,7 +159,21 @@ class ThreadedLoader final : public Loader {
   bool process(Taken taken) {
     const double start = thread_seconds();
     taken.payload_sha256 = sha256(taken.record.payload);
-    auto decoded = decode_image(taken.record.payload, options_.limits);
+    std::vector<CropPlan> plans;
+    const auto choose = [&](std::int32_t width, std::int32_t height) {
+      plans = draw_crop_plans(
+          options_.seed,
+          taken.record.address,
+          width,
+          height,
+          options_.crops,
+          options_.augment);
+      return union_of(plans);
+    };
+    auto decoded = decode_image(
+        taken.record.payload,
+        options_.limits,
+        options_.center ? ChooseRegion() : choose);
     const double decode_seconds = thread_seconds() - start;
     if (auto* rejection = std::get_if<Rejection>(&decoded)) {
       rejected_.fetch_add(1, std::memory_order_relaxed);
@@ -167,20 +181,19 @@ class ThreadedLoader final : public Loader {
           std::move(taken), std::move(*rejection), decode_seconds);
     }
     decoded_.fetch_add(1, std::memory_order_relaxed);
-    const ingest::Address address = taken.record.address;
     const auto place = assembly_.take_slot(std::move(taken), decode_seconds);
     if (!place) {
       return false;
     }
     const double rendering = thread_seconds();
-    render(std::get<Image>(decoded), address, *place);
+    render(std::get<Image>(decoded), plans, *place);
     assembly_.rendered(*place, thread_seconds() - rendering);
     return true;
   }
 
   void render(
       const Image& image,
-      const ingest::Address& address,
+      const std::vector<CropPlan>& plans,
       const Place& place) const {
     if (options_.center) {
       render_center(
@@ -192,13 +205,6 @@ class ThreadedLoader final : public Loader {
           place.crops[0]);
       return;
     }
-    const auto plans = draw_crop_plans(
-        options_.seed,
-        address,
-        image.width,
-        image.height,
-        options_.crops,
-        options_.augment);
     for (std::size_t i = 0; i < plans.size(); ++i) {
       renderer_.render(image, plans[i], options_.augment, place.crops[i]);
     }

@@ -16,7 +16,9 @@ using Decoded = std::variant<Image, Rejection>;
 // One function per format. Each takes a file whose signature `sniff_format`
 // has recognised, checks the limit in pixels on the header, and never aborts,
 // exits or throws (but for std::bad_alloc, which `decode_image` catches).
-[[nodiscard]] Decoded decode_jpeg(Bytes file, const DecodeLimits& limits);
+// `decode_jpeg` may give a part, see `decode_image`; `choose` may be empty.
+[[nodiscard]] Decoded
+decode_jpeg(Bytes file, const DecodeLimits& limits, const ChooseRegion& choose);
 [[nodiscard]] Decoded decode_png(Bytes file, const DecodeLimits& limits);
 [[nodiscard]] Decoded decode_webp(Bytes file, const DecodeLimits& limits);
 [[nodiscard]] Decoded decode_gif(Bytes file, const DecodeLimits& limits);

@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <csetjmp>
 #include <cstddef>
 #include <cstdio>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -106,14 +108,39 @@ bool read_row(Decoder& decoder, std::uint8_t* row) {
   return true;
 }
 
-/// Reads all rows, `stride` bytes apart, from `first` on.
-bool read_rows(Decoder& decoder, std::uint8_t* first, std::size_t stride) {
+/// Reads all rows before `end` that were not read, `stride` bytes apart, from
+/// `first` on.
+bool read_rows(
+    Decoder& decoder,
+    JDIMENSION end,
+    std::uint8_t* first,
+    std::size_t stride) {
   if (setjmp(decoder.error.jump) != 0) {
     return false;
   }
-  while (decoder.info.output_scanline < decoder.info.output_height) {
-    std::uint8_t* row = first + decoder.info.output_scanline * stride;
+  const JDIMENSION begin = decoder.info.output_scanline;
+  while (decoder.info.output_scanline < end) {
+    std::uint8_t* row = first + (decoder.info.output_scanline - begin) * stride;
     jpeg_read_scanlines(&decoder.info, &row, 1);
+  }
+  return true;
+}
+
+/// Leaves out the columns outside [left, left + width), which the decoder
+/// widens to whole blocks, and the first `rows` rows.
+bool leave_out(
+    Decoder& decoder,
+    JDIMENSION& left,
+    JDIMENSION& width,
+    JDIMENSION rows) {
+  if (setjmp(decoder.error.jump) != 0) {
+    return false;
+  }
+  if (width < decoder.info.output_width) {
+    jpeg_crop_scanline(&decoder.info, &left, &width);
+  }
+  if (rows > 0) {
+    jpeg_skip_scanlines(&decoder.info, rows);
   }
   return true;
 }
@@ -187,16 +214,54 @@ bool read_cmyk(Decoder& decoder, Image& image) {
   return true;
 }
 
-bool read_pixels(Decoder& decoder, Image& image) {
+/// True when the marker at the end is there, where it has to be looked for: at
+/// most a little padding lies behind it in files as cameras and servers make
+/// them.
+bool has_end(Bytes file) {
+  constexpr std::size_t kPadding = 4096;
+  const std::string_view text = as_text(file);
+  return text.substr(text.size() - std::min(text.size(), kPadding))
+             .rfind("\xff\xd9") != std::string_view::npos;
+}
+
+/// Reads the rows and columns around `region` into `image`. One block more on
+/// the left, the right and above: chroma is interpolated, and a decoder that
+/// cuts knows no neighbours beyond the cut.
+bool read_region(Decoder& decoder, const Region& region, Image& image) {
+  const auto block_width =
+      static_cast<JDIMENSION>(decoder.info.max_h_samp_factor * DCTSIZE);
+  const auto block_height =
+      static_cast<JDIMENSION>(decoder.info.max_v_samp_factor * DCTSIZE);
+  const auto x = static_cast<JDIMENSION>(region.x);
+  const auto y = static_cast<JDIMENSION>(region.y);
+  const JDIMENSION right = std::min(
+      x + static_cast<JDIMENSION>(region.width) + block_width,
+      decoder.info.output_width);
+  JDIMENSION left = x - std::min(x, block_width);
+  JDIMENSION width = right - left;
+  const JDIMENSION top =
+      (y - std::min(y, block_height)) / block_height * block_height;
+  const JDIMENSION bottom = y + static_cast<JDIMENSION>(region.height);
+  if (!leave_out(decoder, left, width, top)) {
+    return false;
+  }
+  image = make_image(width, bottom - top);
+  image.x = static_cast<std::int32_t>(left);
+  image.y = static_cast<std::int32_t>(top);
+  return read_rows(decoder, bottom, image.rgb.data(), std::size_t{width} * 3);
+}
+
+/// Reads the part around `region`, of CMYK the whole, into `image`.
+bool read_pixels(Decoder& decoder, const Region& region, Image& image) {
   const bool cmyk = decoder.info.num_components == 4;
   if (!start(decoder, cmyk ? JCS_CMYK : JCS_RGB)) {
     return false;
   }
-  return cmyk ? read_cmyk(decoder, image)
-              : read_rows(
-                    decoder,
-                    image.rgb.data(),
-                    static_cast<std::size_t>(image.width) * 3);
+  if (!cmyk) {
+    return read_region(decoder, region, image);
+  }
+  image = make_image(decoder.info.image_width, decoder.info.image_height);
+  return read_cmyk(decoder, image);
 }
 
 /// Frees what libjpeg holds, on every way out.
@@ -215,27 +280,36 @@ class Cleanup {
 
 }  // namespace
 
-Decoded decode_jpeg(Bytes file, const DecodeLimits& limits) {
+Decoded decode_jpeg(
+    Bytes file,
+    const DecodeLimits& limits,
+    const ChooseRegion& choose) {
   Decoder decoder{};
   const Cleanup cleanup(decoder);
   if (!read_header(decoder, file)) {
     return reject(decoder.error);
   }
-  if (auto refused = check_size(
-          decoder.info.image_width, decoder.info.image_height, limits)) {
+  const JDIMENSION width = decoder.info.image_width;
+  const JDIMENSION height = decoder.info.image_height;
+  if (auto refused = check_size(width, height, limits)) {
     return *refused;
   }
-  Image image = make_image(decoder.info.image_width, decoder.info.image_height);
-  if (!read_pixels(decoder, image)) {
+  const Region whole{
+      .width = static_cast<std::int32_t>(width),
+      .height = static_cast<std::int32_t>(height)};
+  const Region chosen = choose ? choose(whole.width, whole.height) : whole;
+  // A file that ends early is read to where it does: only so it is told from a
+  // whole one.
+  const Region& region = has_end(file) ? chosen : whole;
+  Image image;
+  if (!read_pixels(decoder, region, image)) {
     return reject(decoder.error);
   }
   if (ended_early(decoder)) {
     return Rejection{
         RejectReason::kTruncated,
         fmt::format(
-            "JPEG of {}x{} pixels ends before its last row",
-            image.width,
-            image.height)};
+            "JPEG of {}x{} pixels ends before its last row", width, height)};
   }
   return image;
 }

@@ -45,10 +45,12 @@ void cut(
     const CropPlan& plan,
     Scratch& scratch,
     const Planes& planes) {
-  SWAVD_CHECK(plan.x >= 0 && plan.width > 0);
-  SWAVD_CHECK(plan.y >= 0 && plan.height > 0);
-  SWAVD_CHECK(plan.width <= image.width - plan.x);
-  SWAVD_CHECK(plan.height <= image.height - plan.y);
+  const std::int32_t x = plan.x - image.x;
+  const std::int32_t y = plan.y - image.y;
+  SWAVD_CHECK(x >= 0 && plan.width > 0);
+  SWAVD_CHECK(y >= 0 && plan.height > 0);
+  SWAVD_CHECK(plan.width <= image.width - x);
+  SWAVD_CHECK(plan.height <= image.height - y);
   scratch.columns.assign(
       {.in_size = plan.width,
        .out_size = plan.size,
@@ -56,14 +58,7 @@ void cut(
        .mirrored = plan.flip});
   scratch.rows.assign(
       {.in_size = plan.height, .out_size = plan.size, .count = plan.size});
-  resize(
-      image,
-      plan.x,
-      plan.y,
-      scratch.columns,
-      scratch.rows,
-      scratch.resize,
-      planes);
+  resize(image, x, y, scratch.columns, scratch.rows, scratch.resize, planes);
 }
 
 /// One axis of an evaluation view: the middle `size` pixels of `length`

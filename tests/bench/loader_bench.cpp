@@ -20,6 +20,7 @@ namespace {
 
 using swavd::ByteVector;
 using swavd::loader::AugmentOptions;
+using swavd::loader::ChooseRegion;
 using swavd::loader::CpuRenderer;
 using swavd::loader::CropPlan;
 using swavd::loader::CropSpec;
@@ -95,21 +96,24 @@ class Meter {
   double start_;
 };
 
-std::vector<CropPlan>
-plans_of(const Image& image, const Set& set, std::size_t number) {
+std::vector<CropPlan> plans_of(
+    std::int32_t width,
+    std::int32_t height,
+    const Set& set,
+    std::size_t number) {
   return draw_crop_plans(
       /*seed=*/1,
       {.topic = "images",
        .partition = 0,
        .offset = static_cast<std::int64_t>(number)},
-      image.width,
-      image.height,
+      width,
+      height,
       set.crops,
       AugmentOptions{});
 }
 
-Image decode(const TarFile& file) {
-  auto decoded = decode_image(file.bytes, {});
+Image decode(const TarFile& file, const ChooseRegion& choose = nullptr) {
+  auto decoded = decode_image(file.bytes, {}, choose);
   const bool good = std::holds_alternative<Image>(decoded);
   return good ? std::get<Image>(std::move(decoded)) : Image{};
 }
@@ -159,6 +163,23 @@ void decode_only(benchmark::State& state, GetSet get) {
   }
 }
 
+/// Of the part that the crops need.
+void decode_part(benchmark::State& state, GetSet get) {
+  const Set& set = get();
+  if (missing(state, set)) {
+    return;
+  }
+  const Meter meter(state);
+  std::size_t next = 0;
+  for (auto iteration : state) {
+    const auto choose = [&](std::int32_t width, std::int32_t height) {
+      return swavd::loader::union_of(plans_of(width, height, set, next));
+    };
+    benchmark::DoNotOptimize(decode(set.files[next], choose));
+    next = (next + 1) % set.files.size();
+  }
+}
+
 void decode_and_render(benchmark::State& state, GetSet get) {
   const Set& set = get();
   if (missing(state, set)) {
@@ -168,8 +189,12 @@ void decode_and_render(benchmark::State& state, GetSet get) {
   const Meter meter(state);
   std::size_t next = 0;
   for (auto iteration : state) {
-    const Image image = decode(set.files[next]);
-    render_all(image, plans_of(image, set, next), out.data());
+    std::vector<CropPlan> plans;
+    const auto choose = [&](std::int32_t width, std::int32_t height) {
+      plans = plans_of(width, height, set, next);
+      return swavd::loader::union_of(plans);
+    };
+    render_all(decode(set.files[next], choose), plans, out.data());
     benchmark::ClobberMemory();
     next = (next + 1) % set.files.size();
   }
@@ -190,7 +215,8 @@ void render_stage(
   constexpr std::size_t kImages = 100;
   for (std::size_t i = 0; i < std::min(kImages, set.files.size()); ++i) {
     images.push_back(decode(set.files[i]));
-    plans.push_back(plans_of(images.back(), set, i));
+    plans.push_back(
+        plans_of(images.back().width, images.back().height, set, i));
     for (CropPlan& plan : plans.back()) {
       keep(plan);
     }
@@ -224,17 +250,15 @@ void keep_blur(CropPlan& plan) {
 void draw_only(benchmark::State& state) {
   Set set;
   set.crops = photos().crops;
-  Image image;
-  image.width = 500;
-  image.height = 375;
   const Meter meter(state);
   std::size_t next = 0;
   for (auto iteration : state) {
-    benchmark::DoNotOptimize(plans_of(image, set, next++));
+    benchmark::DoNotOptimize(plans_of(500, 375, set, next++));
   }
 }
 
 BENCHMARK_CAPTURE(decode_only, photos, photos);
+BENCHMARK_CAPTURE(decode_part, photos_2x224_6x96, photos);
 BENCHMARK_CAPTURE(decode_and_render, photos_2x224_6x96, photos);
 BENCHMARK_CAPTURE(render_stage, photos_cut, photos, keep_cut);
 BENCHMARK_CAPTURE(render_stage, photos_cut_jitter, photos, keep_jitter);

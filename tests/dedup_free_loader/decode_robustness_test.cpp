@@ -17,8 +17,8 @@ namespace {
 
 /// Decodes and checks that the answer is whole: a picture with all its pixels,
 /// or a reason in words.
-bool is_sound(Bytes file) {
-  const auto decoded = decode_image(file, {});
+bool is_sound(Bytes file, const ChooseRegion& choose = nullptr) {
+  const auto decoded = decode_image(file, {}, choose);
   if (const auto* rejection = std::get_if<Rejection>(&decoded)) {
     return !rejection->detail.empty();
   }
@@ -26,6 +26,11 @@ bool is_sound(Bytes file) {
   return image.width > 0 && image.height > 0 &&
          image.rgb.size() == static_cast<std::size_t>(image.width) *
                                  static_cast<std::size_t>(image.height) * 3;
+}
+
+/// The pixel in the middle.
+Region middle(std::int32_t width, std::int32_t height) {
+  return {.x = width / 2, .y = height / 2, .width = 1, .height = 1};
 }
 
 std::vector<ByteVector> golden_inputs() {
@@ -55,6 +60,7 @@ TEST(DecodeRobustness, EveryBrokenCopyHasAnAnswer) {
       }
       // A fresh copy of exact size, so that a sanitizer sees an overrun.
       ASSERT_TRUE(is_sound(ByteVector(broken)));
+      ASSERT_TRUE(is_sound(ByteVector(broken), middle));
     }
   }
 }
@@ -69,6 +75,7 @@ TEST(DecodeRobustness, OddFilesOfTheWildHaveAnAnswer) {
   ASSERT_GT(files.size(), 200U);
   for (const auto& file : files) {
     EXPECT_TRUE(is_sound(file.bytes)) << file.name;
+    EXPECT_TRUE(is_sound(file.bytes, middle)) << file.name;
     const auto decoded = decode_image(file.bytes, {});
     const auto* rejection = std::get_if<Rejection>(&decoded);
     if (rejection == nullptr) {
