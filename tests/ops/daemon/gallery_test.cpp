@@ -96,7 +96,8 @@ class Gallery : public ::testing::Test {
   }
 
   void write(const std::string& name, const Colour& colour) {
-    loader::Image image{kSide, kSide, {}};
+    loader::Image image;
+    image.width = image.height = kSide;
     for (std::int32_t i = 0; i < kSide * kSide; ++i) {
       image.rgb.insert(image.rgb.end(), colour.begin(), colour.end());
     }
