@@ -6,7 +6,7 @@ import math
 import sys
 
 WIDTH, HEIGHT = 720, 400
-LEFT, RIGHT, TOP, BOTTOM = 60, 20, 20, 50
+LEFT, RIGHT, TOP, BOTTOM = 60, 40, 20, 50
 COLOURS = ("#1f6fb4", "#c4571a", "#3a8a3a", "#7d4fa3", "#8c6d1f", "#b03060")
 RAW = "#777777"
 
