@@ -11,20 +11,20 @@ gray_of(std::int32_t red, std::int32_t green, std::int32_t blue) {
   return (19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16;
 }
 
-/// Pillow's Image.blend: from `base` towards `level` and beyond.
-SWAVD_INLINE std::uint8_t blend(float base, float level, float factor) {
-  const float value = base + factor * (level - base);
-  const float low = value < 0.0F ? 0.0F : value;
-  const float both = low > 255.0F ? 255.0F : low;
-  return static_cast<std::uint8_t>(static_cast<std::int32_t>(both));
-}
-
 SWAVD_INLINE std::int32_t max_of(std::int32_t a, std::int32_t b) {
   return a > b ? a : b;
 }
 
 SWAVD_INLINE std::int32_t min_of(std::int32_t a, std::int32_t b) {
   return a < b ? a : b;
+}
+
+/// Pillow's Image.blend: from `base` towards `level` and beyond. It clamps
+/// before it truncates, which comes to the same; integers have an instruction
+/// for it.
+SWAVD_INLINE std::uint8_t blend(float base, float level, float factor) {
+  const auto value = static_cast<std::int32_t>(base + factor * (level - base));
+  return static_cast<std::uint8_t>(min_of(max_of(value, 0), 255));
 }
 
 /// A choice without a branch. The vectoriser gives up on loops in which the

@@ -15,6 +15,7 @@ namespace swavd::loader {
 namespace {
 
 constexpr std::int32_t kHalf = 1 << (kWeightBits - 1);
+constexpr int kHalfBits = kWeightBits / 2;
 
 std::uint8_t to_level(std::int32_t sum) {
   return static_cast<std::uint8_t>(std::min(sum >> kWeightBits, 255));
@@ -46,22 +47,49 @@ void resample_row_plain(
 
 #define SWAVD_AVX2 __attribute__((target("avx2")))
 
-/// One pixel's sums in the lowest three lanes. `kTaps` 0: read `taps`.
+/// The sums of two pixels, R, G, B and nothing, one in either half. `pixel` and
+/// `next` point to their first taps, `halves` to their weights.
 template <std::size_t kTaps>
-SWAVD_AVX2 inline __m128i weigh_pixel(
+SWAVD_AVX2 inline __m256i weigh_pixels(
     const std::uint8_t* pixel,
-    const std::int32_t* weights,
+    const std::uint8_t* next,
+    const std::int32_t* halves,
     std::size_t taps) {
+  // Two neighbours become R R, G G, B B of 16 bits.
+  const __m256i by_channel = _mm256_broadcastsi128_si256(
+      _mm_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1));
+  // Of [upper first, upper second, lower first, lower second] to each pixel its
+  // own, four times.
+  const __m256i upper = _mm256_setr_epi32(
+      0x03020100,
+      0x03020100,
+      0x03020100,
+      0x03020100,
+      0x07060504,
+      0x07060504,
+      0x07060504,
+      0x07060504);
+  const __m256i lower = _mm256_add_epi32(upper, _mm256_set1_epi32(0x08080808));
   const std::size_t last = kTaps == 0 ? taps : kTaps;
-  __m128i sum = _mm_set1_epi32(kHalf);
-  for (std::size_t k = 0; k < last; ++k) {
-    std::int32_t packed = 0;  // R, G, B and a byte that is not used
-    std::memcpy(&packed, pixel + 3 * k, sizeof(packed));
-    const __m128i levels = _mm_cvtepu8_epi32(_mm_cvtsi32_si128(packed));
-    sum =
-        _mm_add_epi32(sum, _mm_mullo_epi32(levels, _mm_set1_epi32(weights[k])));
+  __m256i upper_sum = _mm256_setzero_si256();
+  __m256i lower_sum = _mm256_set1_epi32(kHalf);
+  for (std::size_t k = 0; k < last; k += 2, halves += 4) {
+    const __m256i packed = _mm256_set_m128i(
+        _mm_loadl_epi64(reinterpret_cast<const __m128i*>(next + 3 * k)),
+        _mm_loadl_epi64(reinterpret_cast<const __m128i*>(pixel + 3 * k)));
+    const __m256i levels = _mm256_shuffle_epi8(packed, by_channel);
+    const __m256i weights = _mm256_broadcastsi128_si256(
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(halves)));
+    upper_sum = _mm256_add_epi32(
+        upper_sum,
+        _mm256_madd_epi16(levels, _mm256_shuffle_epi8(weights, upper)));
+    lower_sum = _mm256_add_epi32(
+        lower_sum,
+        _mm256_madd_epi16(levels, _mm256_shuffle_epi8(weights, lower)));
   }
-  return _mm_srai_epi32(sum, kWeightBits);
+  const __m256i sum =
+      _mm256_add_epi32(_mm256_slli_epi32(upper_sum, kHalfBits), lower_sum);
+  return _mm256_srai_epi32(sum, kWeightBits);
 }
 
 template <std::size_t kTaps>
@@ -71,18 +99,21 @@ SWAVD_AVX2 void resample_row_avx2(
     std::size_t count,
     std::uint8_t* out) {
   const std::size_t taps = kTaps == 0 ? columns.taps : kTaps;
+  const std::size_t stride = (taps + 1) / 2 * 4;  // of two pixels' weights
+  // Packing puts the pixels in the order 0, 2, 1, 3.
   const __m128i by_channel =
-      _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  for (std::size_t i = 0; i < count; i += 4) {
+      _mm_setr_epi8(0, 8, 4, 12, 1, 9, 5, 13, 2, 10, 6, 14, 3, 11, 7, 15);
+  const std::int32_t* halves = columns.halves;
+  for (std::size_t i = 0; i < count; i += 4, halves += 2 * stride) {
     const std::int32_t* offsets = columns.offsets + i;
-    const std::int32_t* weights = columns.weights + i * taps;
-    const auto pixel = [&](std::size_t j) SWAVD_AVX2 {
-      return weigh_pixel<kTaps>(row + offsets[j], weights + j * taps, taps);
-    };
+    const __m256i first =
+        weigh_pixels<kTaps>(row + offsets[0], row + offsets[1], halves, taps);
+    const __m256i second = weigh_pixels<kTaps>(
+        row + offsets[2], row + offsets[3], halves + stride, taps);
     // Packing saturates, which is the clamp to 255.
+    const __m256i words = _mm256_packs_epi32(first, second);
     const __m128i levels = _mm_packus_epi16(
-        _mm_packs_epi32(pixel(0), pixel(1)),
-        _mm_packs_epi32(pixel(2), pixel(3)));
+        _mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
     const __m128i sorted = _mm_shuffle_epi8(levels, by_channel);
     const std::int32_t red = _mm_cvtsi128_si32(sorted);
     const std::int32_t green = _mm_extract_epi32(sorted, 1);
@@ -160,6 +191,29 @@ SWAVD_INLINE void blend_any(
 }
 
 }  // namespace
+
+void halve_weights(
+    const std::int32_t* weights,
+    std::size_t count,
+    std::size_t taps,
+    std::vector<std::int32_t>& halves) {
+  constexpr std::int32_t kLower = (1 << kHalfBits) - 1;
+  const std::size_t pairs = (taps + 1) / 2;
+  halves.resize(count * pairs * 2);
+  std::int32_t* out = halves.data();
+  for (std::size_t i = 0; i < count; i += 2) {
+    for (std::size_t k = 0; k < taps; k += 2) {
+      for (std::size_t pixel = 0; pixel < 2; ++pixel) {
+        const std::int32_t* own = weights + (i + pixel) * taps;
+        const std::int32_t left = own[k];
+        const std::int32_t right = k + 1 < taps ? own[k + 1] : 0;
+        out[pixel] = (left >> kHalfBits) | (right >> kHalfBits) << 16;
+        out[2 + pixel] = (left & kLower) | (right & kLower) << 16;
+      }
+      out += 4;
+    }
+  }
+}
 
 void resample_row(
     const std::uint8_t* row,

@@ -23,7 +23,7 @@ Span used_rows(const Taps& rows) {
   return {*low, *high + rows.taps()};
 }
 
-/// A pointer to pixel (x, y) that may be read up to 4 bytes behind its row.
+/// A pointer to pixel (x, y) that may be read a few bytes behind its row.
 const std::uint8_t* readable_row(
     const Image& image,
     std::int32_t x,
@@ -60,13 +60,16 @@ void resize(
   for (std::size_t i = 0; i < width; ++i) {
     scratch.offsets[i] = columns.begins()[i] * 3;
   }
+  const auto column_taps = static_cast<std::size_t>(columns.taps());
+  halve_weights(columns.weights().data(), width, column_taps, scratch.halves);
   scratch.rows.resize(static_cast<std::size_t>(used.end - used.begin) * pitch);
   for (std::int32_t row = used.begin; row < used.end; ++row) {
     resample_row(
         readable_row(image, x, y + row, scratch.last),
         {scratch.offsets.data(),
          columns.weights().data(),
-         static_cast<std::size_t>(columns.taps())},
+         scratch.halves.data(),
+         column_taps},
         width,
         &scratch.rows[static_cast<std::size_t>(row - used.begin) * pitch]);
   }

@@ -15,6 +15,7 @@ struct ResizeScratch {
   std::vector<std::uint8_t> row;      // one row, all channels
   std::vector<std::uint8_t> last;     // a copy of the image's last row
   std::vector<std::int32_t> offsets;  // of the columns' first taps, in bytes
+  std::vector<std::int32_t> halves;   // of the columns' weights
 };
 
 /// Resamples a region of `image` whose first pixel is (x, y), as Pillow's
