@@ -7,6 +7,7 @@
 #include "ops/base/log.h"
 #include "ops/base/memory_limit.h"
 #include "ops/bin/cli.h"
+#include "ops/bin/headspace_command.h"
 #include "ops/bin/swavd_commands.h"
 #include "ops/daemon/control.h"
 #include "ops/daemon/daemon.h"
@@ -192,6 +193,7 @@ int run(int argc, char** argv) {
   ConfigArguments config;
   daemon::DemoOptions demo;
   add_daemon(app, config, body);
+  add_headspace_command(app, config, body);
   add_demo(app, demo, body);
   ModelArguments model;
   add_model_commands(app, model, body);
