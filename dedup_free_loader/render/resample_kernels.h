@@ -23,10 +23,9 @@ struct RowTaps {
 };
 
 /// Splits weights of 22 bits in two halves of 11, which a multiplication of 16
-/// bits takes: exact, and several times as fast as one of 32. For each two of
-/// the `count` pixels (an even number) and each two of the taps (0 behind the
-/// last) the upper halves of the first and of the second pixel, then the lower
-/// ones.
+/// bits takes two of at once: exact all the same. For each two of the `count`
+/// pixels (an even number) and each two of the taps (0 behind the last) the
+/// upper halves of the first and of the second pixel, then the lower ones.
 void halve_weights(
     const std::int32_t* weights,
     std::size_t count,

@@ -150,17 +150,25 @@ bool missing(benchmark::State& state, const Set& set) {
 
 using GetSet = const Set& (*)();
 
+/// `work(number of the file)` for one file of the set after the other.
+template <typename Work>
+void each_file(benchmark::State& state, const Set& set, const Work& work) {
+  const Meter meter(state);
+  std::size_t next = 0;
+  for (auto iteration : state) {
+    work(next);
+    next = (next + 1) % set.files.size();
+  }
+}
+
 void decode_only(benchmark::State& state, GetSet get) {
   const Set& set = get();
   if (missing(state, set)) {
     return;
   }
-  const Meter meter(state);
-  std::size_t next = 0;
-  for (auto iteration : state) {
-    benchmark::DoNotOptimize(decode(set.files[next]));
-    next = (next + 1) % set.files.size();
-  }
+  each_file(state, set, [&](std::size_t number) {
+    benchmark::DoNotOptimize(decode(set.files[number]));
+  });
 }
 
 /// Of the part that the crops need.
@@ -169,15 +177,12 @@ void decode_part(benchmark::State& state, GetSet get) {
   if (missing(state, set)) {
     return;
   }
-  const Meter meter(state);
-  std::size_t next = 0;
-  for (auto iteration : state) {
+  each_file(state, set, [&](std::size_t number) {
     const auto choose = [&](std::int32_t width, std::int32_t height) {
-      return swavd::loader::union_of(plans_of(width, height, set, next));
+      return swavd::loader::union_of(plans_of(width, height, set, number));
     };
-    benchmark::DoNotOptimize(decode(set.files[next], choose));
-    next = (next + 1) % set.files.size();
-  }
+    benchmark::DoNotOptimize(decode(set.files[number], choose));
+  });
 }
 
 void decode_and_render(benchmark::State& state, GetSet get) {
