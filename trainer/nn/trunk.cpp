@@ -23,6 +23,18 @@ at::Tensor pointwise(const at::Tensor& x, const at::Tensor& weight) {
   return at::linear(pixels, weight.flatten(1)).permute({0, 3, 1, 2});
 }
 
+/// Below so many input channels the weights' gradient of a strided 1x1
+/// convolution is not to be trusted: in channels-last maps oneDNN writes past
+/// its buffer, and the result is wrong or worse (uxlfoundation/oneDNN issue
+/// 6035; met with up to 7 channels on AVX2, whose blocks have 8; AVX-512's have
+/// 16).
+constexpr std::int64_t kLeastStridedChannels = 16;
+
+/// Every `stride`-th pixel of each row and column.
+at::Tensor every_pixel(const at::Tensor& x, std::int64_t stride) {
+  return x.slice(2, 0, x.size(2), stride).slice(3, 0, x.size(3), stride);
+}
+
 /// Means over height and width: [N, C].
 at::Tensor pool(const at::Tensor& x) {
   return at::mean(x, {2, 3});
@@ -40,6 +52,10 @@ at::Tensor ConvNorm::convolve(const at::Tensor& x) const {
   const std::int64_t kernel = weight.size(2);
   if (kernel == 1 && stride == 1 && x.size(2) * x.size(3) <= kSmallMap) {
     return pointwise(x, weight);
+  }
+  if (kernel == 1 && stride > 1 && x.is_cpu() &&
+      x.size(1) < kLeastStridedChannels) {
+    return at::conv2d(every_pixel(x, stride), weight);
   }
   return at::conv2d(
       x,
