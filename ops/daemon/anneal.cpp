@@ -119,16 +119,11 @@ Status Branch::restore() {
   SWAVD_RETURN_IF_ERROR(check_config_fits(snapshot, config_));
   parent_ = snapshot.manifest();
   parent_id_ = snapshot.id();
-  const auto device = find_device(config_);
-  if (!device.ok()) {
-    return device.error();
+  auto placed = place_trainer(config_);
+  if (!placed.ok()) {
+    return placed.error();
   }
-  log_device(device.value());
-  auto trainer = make_trainer(config_);
-  if (!trainer.ok()) {
-    return trainer.error();
-  }
-  trainer_ = std::move(trainer).value();
+  trainer_ = std::move(placed.value().trainer);
   auto run = restore_snapshot(snapshot, *trainer_);
   if (!run.ok()) {
     return run.error();

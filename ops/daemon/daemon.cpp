@@ -73,19 +73,28 @@ Result<trainer::ComputeDevice> find_device(const service::Config& config) {
   return device;
 }
 
-void log_device(const trainer::ComputeDevice& device) {
-  // A plugin that is there was put there to be used.
-  log(device.plugin_installed ? LogLevel::kWarning : LogLevel::kInfo,
-      "device",
-      "steps are computed on " + to_string(device));
-}
-
 Result<std::unique_ptr<trainer::Trainer>> make_trainer(
     const service::Config& config) {
   if (config.model.trainer == "ledger") {
     return trainer::make_ledger_trainer();
   }
   return trainer::make_torch_trainer(trainer_options(config));
+}
+
+Result<PlacedTrainer> place_trainer(const service::Config& config) {
+  auto device = find_device(config);
+  if (!device.ok()) {
+    return device.error();
+  }
+  // A plugin that is there was put there to be used.
+  log(device.value().plugin_installed ? LogLevel::kWarning : LogLevel::kInfo,
+      "device",
+      "steps are computed on " + to_string(device.value()));
+  auto trainer = make_trainer(config);
+  if (!trainer.ok()) {
+    return trainer.error();
+  }
+  return PlacedTrainer{std::move(trainer).value(), std::move(device).value()};
 }
 
 std::string_view version() {

@@ -27,8 +27,16 @@ namespace swavd::daemon {
 [[nodiscard]] Result<trainer::ComputeDevice> find_device(
     const service::Config& config);
 
-/// Tells the log of it.
-void log_device(const trainer::ComputeDevice& device);
+/// A trainer and what it computes on.
+struct PlacedTrainer {
+  std::unique_ptr<trainer::Trainer> trainer;
+  trainer::ComputeDevice device;
+};
+
+/// `find_device` and `make_trainer`; tells the log of the device. Errors: of
+/// both.
+[[nodiscard]] Result<PlacedTrainer> place_trainer(
+    const service::Config& config);
 
 /// What a person watching sees of a running daemon.
 struct Progress {

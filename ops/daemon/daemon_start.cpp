@@ -53,16 +53,12 @@ Status RunningDaemon::open() {
   }
   tiers_.local = std::move(local).value();
   SWAVD_RETURN_IF_ERROR(open_remote(config_, registry_, patience_, tiers_));
-  const auto device = find_device(config_);
-  if (!device.ok()) {
-    return device.error();
+  auto placed = place_trainer(config_);
+  if (!placed.ok()) {
+    return placed.error();
   }
-  log_device(device.value());
-  auto trainer = make_trainer(config_);
-  if (!trainer.ok()) {
-    return trainer.error();
-  }
-  trainer_ = std::move(trainer).value();
+  trainer_ = std::move(placed.value().trainer);
+  const trainer::ComputeDevice& device = placed.value().device;
   board_ = std::make_unique<StatusBoard>(
       clock_,
       registry_,
@@ -71,12 +67,12 @@ Status RunningDaemon::open() {
       trainer_->prototypes(),
       trainer_->ln_k());
   board_->set_schedule(schedule_options(config_));
-  board_->set_device(to_string(device.value()));
+  board_->set_device(to_string(device));
   if (trainer_->prototypes() > 0) {
     board_->set_prototype_sets(config_.swav.prototypes);
   }
   registry_.set(Id::kBuildInfo, 1, {version(), config_.model.trainer});
-  registry_.set(Id::kComputeDevice, 1, {device.value().name});
+  registry_.set(Id::kComputeDevice, 1, {device.name});
   return ok_status();
 }
 

@@ -142,18 +142,13 @@ Result<HeadspaceReport> measure_headspace(
     milliseconds each) {
   service::Config from_start = config;
   from_start.stream.start = "earliest";
-  const auto device = find_device(config);
-  if (!device.ok()) {
-    return device.error();
+  const auto placed = place_trainer(config);
+  if (!placed.ok()) {
+    return placed.error();
   }
-  log_device(device.value());
-  auto made = make_trainer(config);
-  if (!made.ok()) {
-    return made.error();
-  }
-  trainer::Trainer& trainer = *made.value();
+  trainer::Trainer& trainer = *placed.value().trainer;
   HeadspaceReport report;
-  report.device = device.value().name;
+  report.device = placed.value().device.name;
   report.workers = loader_options(config).workers;
 
   std::unique_ptr<loader::Batch> kept;
