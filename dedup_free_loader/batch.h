@@ -64,11 +64,14 @@ struct Rejected {
   Rejection rejection;
 };
 
-/// Offsets the source found gone while this batch was being gathered.
-struct TakenGap {
+/// Offsets of one partition.
+struct PartitionRange {
   std::int32_t partition = 0;
   std::int64_t from = 0;
   std::int64_t to = 0;  ///< included
+
+  friend bool operator==(const PartitionRange&, const PartitionRange&) =
+      default;
 };
 
 /// What one training step consumes: exactly the configured number of images
@@ -79,7 +82,12 @@ struct Batch {
   std::vector<CropGroup> groups;  ///< in the order of the crop specs
   std::vector<Slot> slots;        ///< [images], in order taken
   std::vector<Rejected> rejected;
-  std::vector<TakenGap> gaps;
+  /// Offsets the source found gone; all records below have been in this batch
+  /// or one before it.
+  std::vector<PartitionRange> gaps;
+  /// Offsets that hold no record (compacted away, a transaction's marker), and
+  /// with them what lies in `gaps` or was consumed before the loader began.
+  std::vector<PartitionRange> absent;
   std::int32_t turn_after = 0;  ///< whose turn is next, for "round_robin"
   double decode_seconds = 0;    ///< CPU time of the workers, summed
   double render_seconds = 0;

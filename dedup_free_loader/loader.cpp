@@ -14,6 +14,8 @@
 #include <sys/resource.h>
 
 #include "dedup_free_loader/assembly/assembly.h"
+#include "dedup_free_loader/reading/record_reader.h"
+#include "ops/base/clock.h"
 #include "ops/base/log.h"
 #include "ops/base/stage.h"
 
@@ -48,11 +50,10 @@ class ThreadedLoader final : public Loader {
       ingest::Source& source,
       const LoaderOptions& options,
       const BufferAllocator& allocator)
-      : source_(source),
-        options_(options),
+      : options_(options),
+        reader_(source, options_, clock_),
         records_(static_cast<std::size_t>(options.inflight_records)),
         assembly_(options, allocator),
-        turn_(options.first_turn),
         workers_left_(options.workers) {
     threads_.emplace_back(
         "loader-read", [this](const std::stop_token& stop) { read(stop); });
@@ -76,6 +77,8 @@ class ThreadedLoader final : public Loader {
     LoaderStats stats;
     stats.records = records_.stats();
     stats.batches = assembly_.stats();
+    stats.held_records = held_records_.load(std::memory_order_relaxed);
+    stats.held_bytes = held_bytes_.load(std::memory_order_relaxed);
     stats.records_taken = records_taken_.load(std::memory_order_relaxed);
     stats.bytes_taken = bytes_taken_.load(std::memory_order_relaxed);
     stats.images_decoded = decoded_.load(std::memory_order_relaxed);
@@ -92,53 +95,39 @@ class ThreadedLoader final : public Loader {
   }
 
  private:
-  /// The polling thread: takes records in order until the source ends.
+  /// The polling thread: hands records over in order until the source ends.
   void read(const std::stop_token& stop) {
     // Bounds how late a stop is seen when the source itself is not closed.
     constexpr milliseconds kPoll{100};
     while (!stop.stop_requested()) {
-      auto polled = poll(kPoll);
-      if (!polled.ok()) {
-        if (polled.error().code == ErrorCode::kUnavailable) {
-          continue;  // told by the source; it blocks while it waits
-        }
-        assembly_.fail(polled.error());
+      auto read = reader_.next(kPoll);
+      held_records_.store(reader_.held_records(), std::memory_order_relaxed);
+      held_bytes_.store(reader_.held_bytes(), std::memory_order_relaxed);
+      if (!read.ok()) {
+        assembly_.fail(read.error());
         break;
       }
-      if (polled.value().state == ingest::PollState::kEnd) {
+      if (read.value().state == ingest::PollState::kEnd) {
         break;
       }
-      if (options_.take_gaps) {
-        std::ranges::move(options_.take_gaps(), std::back_inserter(gaps_));
-      }
-      if (polled.value().state == ingest::PollState::kRecord &&
-          !hand_over(std::move(polled).value().record)) {
+      if (read.value().state == ingest::PollState::kRecord &&
+          !hand_over(std::move(read).value())) {
         break;
       }
     }
     records_.close();
   }
 
-  Result<ingest::Polled> poll(milliseconds timeout) {
-    if (options_.order == Order::kArrival) {
-      return source_.poll(timeout);
-    }
-    return source_.poll_partition(
-        options_.partitions[static_cast<std::size_t>(turn_)], timeout);
-  }
-
-  bool hand_over(ingest::Record record) {
-    if (options_.order == Order::kRoundRobin) {
-      turn_ =
-          (turn_ + 1) % static_cast<std::int32_t>(options_.partitions.size());
-    }
+  bool hand_over(Read read) {
+    ingest::Record& record = read.drawn.record;
     records_taken_.fetch_add(1, std::memory_order_relaxed);
     bytes_taken_.fetch_add(record.payload.size(), std::memory_order_relaxed);
     Taken taken;
     taken.ticket = next_ticket_++;
-    taken.turn_after = turn_;
+    taken.turn_after = read.turn_after;
     taken.record = std::move(record);
-    taken.gaps = std::exchange(gaps_, {});
+    taken.gaps = std::move(read.drawn.gaps);
+    taken.absent = read.drawn.absent;
     return records_.push(std::move(taken));
   }
 
@@ -210,17 +199,17 @@ class ThreadedLoader final : public Loader {
     }
   }
 
-  ingest::Source& source_;
   const LoaderOptions options_;
+  SystemClock clock_;
+  RecordReader reader_;  // the polling thread's
   CpuRenderer renderer_;
   BoundedQueue<Taken> records_;
   Assembly assembly_;
-  // Owned by the polling thread.
-  std::int32_t turn_;
-  std::uint64_t next_ticket_ = 0;
-  std::vector<TakenGap> gaps_;
+  std::uint64_t next_ticket_ = 0;  // the polling thread's
 
   std::atomic<std::int32_t> workers_left_;
+  std::atomic<std::uint64_t> held_records_ = 0;
+  std::atomic<std::uint64_t> held_bytes_ = 0;
   std::atomic<std::uint64_t> records_taken_ = 0;
   std::atomic<std::uint64_t> bytes_taken_ = 0;
   std::atomic<std::uint64_t> decoded_ = 0;

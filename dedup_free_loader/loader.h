@@ -30,8 +30,16 @@ struct LoaderOptions {
   std::int32_t prefetch_batches = 2;    ///< finished batches held ready
   std::int32_t inflight_records = 256;  ///< taken but not yet delivered
   Order order = Order::kArrival;
-  std::int32_t first_turn = 0;           ///< kRoundRobin: whose turn is first
-  std::vector<std::int32_t> partitions;  ///< kRoundRobin: the turns, ascending
+  std::int32_t first_turn = 0;  ///< kRoundRobin: whose turn is first
+  /// Those assigned to the source, ascending: kRoundRobin's turns, and what
+  /// shares `shuffle_bytes`.
+  std::vector<std::int32_t> partitions;
+  /// A partition's records are mixed within blocks of so many offsets; 1: not.
+  std::int64_t shuffle_records = 1;
+  /// Payload bytes of all partitions that are held to be mixed.
+  std::uint64_t shuffle_bytes = 0;
+  /// kArrival: how long a record waits for others of its block to come.
+  std::chrono::milliseconds shuffle_wait{1000};
   std::vector<CropSpec> crops;
   AugmentOptions augment;
   DecodeLimits limits;
@@ -43,7 +51,7 @@ struct LoaderOptions {
   std::int32_t niceness = 0;  ///< of the workers, 0-19
   /// Called by the polling thread after each poll: the gaps the source has
   /// jumped since the last call. May be empty.
-  std::function<std::vector<TakenGap>()> take_gaps;
+  std::function<std::vector<PartitionRange>()> take_gaps;
 };
 
 /// What a `next` call brought.
@@ -60,8 +68,10 @@ struct Next {
 
 /// Waits of the loader's hand-offs since it began.
 struct LoaderStats {
-  QueueStats records;  ///< reader -> workers
-  QueueStats batches;  ///< assembler -> trainer
+  QueueStats records;              ///< reader -> workers
+  QueueStats batches;              ///< assembler -> trainer
+  std::uint64_t held_records = 0;  ///< in the shuffle window
+  std::uint64_t held_bytes = 0;    ///< their payloads
   std::uint64_t records_taken = 0;
   std::uint64_t bytes_taken = 0;
   std::uint64_t images_decoded = 0;
@@ -69,9 +79,10 @@ struct LoaderStats {
 };
 
 /// Turns a stream of image files into batches of crops. One thread polls the
-/// source, `workers` threads decode and render, records are delivered in the
-/// order they were taken. Filters nothing, de-duplicates nothing: what cannot
-/// be decoded is listed in its batch with a reason.
+/// source and mixes the records within the shuffle window, `workers` threads
+/// decode and render, records are delivered in the order of that thread.
+/// Filters nothing, de-duplicates nothing: what cannot be decoded is listed in
+/// its batch with a reason.
 ///
 /// `next` is for one thread; `close` and `stats` for any.
 class Loader {

@@ -29,7 +29,7 @@ enum class Type : std::uint8_t { kCounter, kGauge, kHistogram };
   X(kStreamPosition, kGauge, "swavd_stream_position_offset", "partition", "Next offset the run will consume.") \
   X(kStreamSnapshotOffset, kGauge, "swavd_stream_snapshot_offset", "partition", "Position in the newest durable snapshot.") \
   X(kStreamEnd, kGauge, "swavd_stream_end_offset", "partition", "One above the newest record of the stream.") \
-  X(kStreamLag, kGauge, "swavd_stream_lag_records", "partition", "Records between the position and the end.") \
+  X(kStreamLag, kGauge, "swavd_stream_lag_records", "partition", "Records up to the end that are not consumed.") \
   X(kStreamFreshness, kGauge, "swavd_stream_last_trained_timestamp_seconds", "partition", "Time stamp of the newest record trained on.") \
   X(kStreamPartitions, kGauge, "swavd_stream_assigned_partitions", "", "Partitions this rank reads.") \
   X(kStreamErrors, kCounter, "swavd_stream_errors_total", "reason", "Errors of the stream that were survived.") \
@@ -42,6 +42,8 @@ enum class Type : std::uint8_t { kCounter, kGauge, kHistogram };
   X(kQueueItems, kGauge, "swavd_pipeline_queue_items", "stage", "Items waiting between two stages.") \
   X(kQueueCapacity, kGauge, "swavd_pipeline_queue_capacity_items", "stage", "Items that fit between two stages.") \
   X(kPipelineWait, kCounter, "swavd_pipeline_wait_seconds_total", "stage,side", "Time a side of a hand-off waited: input (starved) or output (blocked).") \
+  X(kShuffleRecords, kGauge, "swavd_loader_shuffle_records", "", "Records held to be mixed.") \
+  X(kShuffleBytes, kGauge, "swavd_loader_shuffle_bytes", "", "Payload bytes of the records held to be mixed.") \
   X(kTrainStep, kGauge, "swavd_train_step", "", "Updates since the run began.") \
   X(kTrainSteps, kCounter, "swavd_train_steps_total", "", "Updates by this process.") \
   X(kTrainImages, kCounter, "swavd_train_images_total", "", "Images trained on by this process.") \

@@ -82,8 +82,11 @@ void Assembly::enter(OpenBatch& open, Taken& taken, double decode_seconds) {
   Batch& batch = *open.batch;
   batch.turn_after = taken.turn_after;
   batch.decode_seconds += decode_seconds;
-  for (const TakenGap& gap : taken.gaps) {
+  for (const PartitionRange& gap : taken.gaps) {
     batch.gaps.push_back(gap);
+  }
+  if (taken.absent) {
+    batch.absent.push_back(*taken.absent);
   }
 }
 

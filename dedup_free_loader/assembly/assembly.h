@@ -15,11 +15,12 @@ namespace swavd::loader {
 
 /// A record on its way through the loader.
 struct Taken {
-  std::uint64_t ticket = 0;  ///< 0, 1, … in the order records were taken
+  std::uint64_t ticket = 0;  ///< 0, 1, … in the order of delivery
   std::int32_t turn_after = 0;
   ingest::Record record;
   Digest payload_sha256{};
-  std::vector<TakenGap> gaps;  ///< found just before this record
+  std::vector<PartitionRange> gaps;      ///< found just before this record
+  std::optional<PartitionRange> absent;  ///< right below it
 };
 
 /// A batch being filled.

@@ -1,43 +1,17 @@
 #include "ops/daemon/consumption.h"
 
-#include <optional>
-
 namespace swavd::daemon {
 
 namespace {
 
-/// Offsets are handed out in order, so a hole below one that was handed out, or
-/// below `end` (nothing below it will be), holds no record: compacted away, or
-/// a transaction's marker.
-void pass_absent(
-    ingest::StreamProgress& progress,
-    const ingest::Position& position,
-    std::optional<std::int64_t> end = std::nullopt) {
-  std::int64_t next = position.next;
-  for (const ingest::OffsetRange& range : position.done_above) {
-    if (end && range.first >= *end) {
-      break;
-    }
-    progress.absent(position.partition, next, range.first - 1);
-    next = range.last + 1;
-  }
-  if (end && next < *end) {
-    progress.absent(position.partition, next, *end - 1);
-  }
-}
-
 /// Writes a gap into the position of its partition, and counts it.
 Status pass_gap(
     ingest::StreamProgress& progress,
-    const loader::TakenGap& gap,
+    const loader::PartitionRange& gap,
     metrics::Registry& registry) {
   constexpr const char* kReason = "retention";
-  // What came before the gap may have been read from behind such a hole.
-  for (const ingest::Position& position : progress.positions()) {
-    if (position.partition == gap.partition) {
-      pass_absent(progress, position, gap.from);
-    }
-  }
+  // All records below it have been consumed: what is left there holds none.
+  progress.absent(gap.partition, 0, gap.from - 1);
   SWAVD_RETURN_IF_ERROR(
       progress.skip_gap(gap.partition, gap.from, gap.to, kReason));
   registry.add(
@@ -65,11 +39,11 @@ Status consume_batch(
          rejected.payload_sha256,
          ingest::Outcome::kRejected}));
   }
-  for (const loader::TakenGap& gap : batch.gaps) {
+  for (const loader::PartitionRange& gap : batch.gaps) {
     SWAVD_RETURN_IF_ERROR(pass_gap(progress, gap, registry));
   }
-  for (const ingest::Position& position : progress.positions()) {
-    pass_absent(progress, position);
+  for (const loader::PartitionRange& range : batch.absent) {
+    progress.absent(range.partition, range.from, range.to);
   }
   return ok_status();
 }

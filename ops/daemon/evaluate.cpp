@@ -72,6 +72,7 @@ Result<std::vector<std::uint8_t>> one_round_of_views(
     const ImageProgress& progress) {
   loader::LoaderOptions options = loader_options(config);
   options.order = loader::Order::kArrival;
+  options.shuffle_records = 1;
   options.drop_incomplete = false;
   options.seed = seed;  // the views stay the same whatever the run's seed is
   options.crops.resize(1);

@@ -45,6 +45,8 @@ Result<MemoryNeed> memory_need(
   const auto batches = static_cast<std::uint64_t>(
       config.loader.prefetch_batches + (need.on_device ? 3 : 2));
   need.crops = batches * batch;
+  need.window =
+      config.loader.shuffle_records > 1 ? config.loader.shuffle_bytes : 0;
   need.frozen = 2 * state;
   if (need.on_device) {
     need.uploaded = 2 * batch;
@@ -62,6 +64,7 @@ std::string to_string(const MemoryNeed& need) {
       {"activations of the trunk", need.step.activations},
       {"head and loss", need.step.head},
       {"crops", need.crops},
+      {"shuffle window", need.window},
       {"copies for snapshots", need.frozen}};
   std::string text = fmt::format("{:.2f} GB:", gigabytes(need.total()));
   if (need.on_device) {

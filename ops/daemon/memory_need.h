@@ -16,6 +16,7 @@ namespace swavd::daemon {
 struct MemoryNeed {
   trainer::StepMemory step;
   std::uint64_t crops = 0;   ///< batches: in training, finished, being filled
+  std::uint64_t window = 0;  ///< records of the shuffle window
   std::uint64_t frozen = 0;  ///< up to two copies of the state, for snapshots
   // On a GPU:
   bool on_device = false;
@@ -26,7 +27,7 @@ struct MemoryNeed {
 
   /// Of the machine's.
   [[nodiscard]] std::uint64_t host() const {
-    return crops + frozen + (on_device ? 0 : step.total());
+    return crops + window + frozen + (on_device ? 0 : step.total());
   }
 
   /// Of the GPU's.

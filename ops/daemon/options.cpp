@@ -140,6 +140,10 @@ loader::LoaderOptions loader_options(const service::Config& config) {
   options.order = config.loader.order == "round_robin"
                       ? loader::Order::kRoundRobin
                       : loader::Order::kArrival;
+  options.shuffle_records = config.loader.shuffle_records;
+  options.shuffle_bytes = config.loader.shuffle_bytes;
+  options.shuffle_wait =
+      std::chrono::milliseconds(config.loader.shuffle_wait_ms);
   if (config.model.trainer == "ledger") {
     // Nothing looks at the pixels: one small crop keeps the path the same.
     options.crops = {{.count = 1, .size = 8, .scale_min = 1, .scale_max = 1}};
@@ -166,6 +170,7 @@ loader::LoaderOptions center_loader_options(const service::Config& config) {
   options.crops = {{.count = 1, .size = narrow(config.loader.eval_size)}};
   options.drop_incomplete = false;
   options.order = loader::Order::kArrival;
+  options.shuffle_records = 1;
   return options;
 }
 

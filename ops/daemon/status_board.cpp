@@ -183,8 +183,7 @@ void StatusBoard::show_lag(std::int32_t number, const Partition& partition) {
   if (partition.next >= 0 && partition.end >= 0) {
     registry_.set(
         Id::kStreamLag,
-        static_cast<double>(
-            std::max<std::int64_t>(partition.end - partition.next, 0)),
+        static_cast<double>(partition.lag()),
         {std::to_string(number)});
   }
 }
@@ -195,6 +194,10 @@ void StatusBoard::positions(const std::vector<ingest::Position>& positions) {
     Partition& partition = partitions_[position.partition];
     const std::string label = std::to_string(position.partition);
     partition.next = position.next;
+    partition.above = 0;
+    for (const ingest::OffsetRange& range : position.done_above) {
+      partition.above += range.last - range.first + 1;
+    }
     partition.skipped = position.skipped;
     registry_.set(
         Id::kStreamPosition, static_cast<double>(position.next), {label});
@@ -211,6 +214,14 @@ void StatusBoard::positions(const std::vector<ingest::Position>& positions) {
     show_lag(position.partition, partition);
   }
   registry_.set(Id::kStreamPartitions, static_cast<double>(positions.size()));
+}
+
+void StatusBoard::shuffle_window(std::uint64_t records, std::uint64_t bytes) {
+  const MutexLock lock(mutex_);
+  held_records_ = records;
+  held_bytes_ = bytes;
+  registry_.set(Id::kShuffleRecords, static_cast<double>(records));
+  registry_.set(Id::kShuffleBytes, static_cast<double>(bytes));
 }
 
 void StatusBoard::bounds(const std::vector<ingest::PartitionBounds>& bounds) {
@@ -327,7 +338,7 @@ std::string StatusBoard::json() const {
     Json one = {{"partition", number}, {"next", partition.next}};
     if (partition.end >= 0) {
       one["end"] = partition.end;
-      one["lag"] = std::max<std::int64_t>(partition.end - partition.next, 0);
+      one["lag"] = partition.lag();
     }
     if (partition.snapshot >= 0) {
       one["snapshot"] = partition.snapshot;
@@ -338,7 +349,9 @@ std::string StatusBoard::json() const {
     skipped += partition.skipped;
     positions.push_back(std::move(one));
   }
-  json["stream"] = {{"positions", std::move(positions)}};
+  json["stream"] = {
+      {"positions", std::move(positions)},
+      {"shuffle_window", {{"records", held_records_}, {"bytes", held_bytes_}}}};
   json["rejected"] = rejected_;
   json["skipped"] = skipped;
   if (!snapshot_.id.empty()) {

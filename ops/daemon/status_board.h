@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -71,6 +72,8 @@ class StatusBoard {
   void stepped(const StepFigures& figures);
   void rejected(const std::string& reason);
   void positions(const std::vector<ingest::Position>& positions);
+  /// What the loader holds to be mixed.
+  void shuffle_window(std::uint64_t records, std::uint64_t bytes);
   void bounds(const std::vector<ingest::PartitionBounds>& bounds);
   void snapshot_durable(
       const SnapshotFigures& snapshot,
@@ -93,10 +96,15 @@ class StatusBoard {
  private:
   struct Partition {
     std::int64_t next = -1;
+    std::int64_t above = 0;  ///< consumed above `next`
     std::int64_t end = -1;
     std::int64_t snapshot = -1;
     std::int64_t trained_ms = -1;
     std::uint64_t skipped = 0;
+
+    [[nodiscard]] std::int64_t lag() const {
+      return std::max<std::int64_t>(end - next - above, 0);
+    }
   };
 
   /// A lease that is held and old is overdue.
@@ -129,6 +137,8 @@ class StatusBoard {
   std::optional<ProbeFigures> probe_ SWAVD_GUARDED_BY(mutex_);
   std::map<std::string, std::uint64_t> rejected_ SWAVD_GUARDED_BY(mutex_);
   std::map<std::int32_t, Partition> partitions_ SWAVD_GUARDED_BY(mutex_);
+  std::uint64_t held_records_ SWAVD_GUARDED_BY(mutex_) = 0;
+  std::uint64_t held_bytes_ SWAVD_GUARDED_BY(mutex_) = 0;
   /// (time, images trained by then), oldest first.
   std::deque<std::pair<std::chrono::steady_clock::time_point, std::uint64_t>>
       recent_ SWAVD_GUARDED_BY(mutex_);

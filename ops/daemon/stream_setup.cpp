@@ -18,7 +18,7 @@ using metrics::Id;
 ingest::SourceOptions source_options(
     const service::Config& config,
     metrics::Registry& registry,
-    const std::shared_ptr<std::vector<loader::TakenGap>>& gaps) {
+    const std::shared_ptr<std::vector<loader::PartitionRange>>& gaps) {
   ingest::SourceOptions options;
   options.run = config.run;
   options.prefetch_bytes = config.stream.prefetch_bytes;
@@ -147,7 +147,7 @@ Result<RunStream> open_run_stream(
     return url.error().with_context("stream.url");
   }
   RunStream stream;
-  stream.gaps = std::make_shared<std::vector<loader::TakenGap>>();
+  stream.gaps = std::make_shared<std::vector<loader::PartitionRange>>();
   SWAVD_RETURN_IF_ERROR(hold_source(
       open_or_create(
           url.value(),
@@ -172,7 +172,7 @@ Result<RunStream> open_branch_stream(
     return url.error().with_context("stream.url");
   }
   RunStream stream;
-  stream.gaps = std::make_shared<std::vector<loader::TakenGap>>();
+  stream.gaps = std::make_shared<std::vector<loader::PartitionRange>>();
   ingest::SourceOptions options = source_options(config, registry, stream.gaps);
   options.run += ".branch";  // never the run's own group or file
   SWAVD_RETURN_IF_ERROR(
@@ -224,6 +224,17 @@ std::unique_ptr<loader::Loader> start_run_loader(
   options.partitions = stream.partitions;
   options.first_turn = run.stream ? run.stream->turn : 0;
   options.take_gaps = [gaps = stream.gaps] { return std::exchange(*gaps, {}); };
+  if (options.shuffle_records > 1) {
+    constexpr std::uint64_t kMebibyte = 1 << 20;
+    log(LogLevel::kInfo,
+        "shuffle_window",
+        fmt::format(
+            "{} partitions are mixed, each within blocks of {} records; at "
+            "most {} MiB of them in memory",
+            options.partitions.size(),
+            options.shuffle_records,
+            options.shuffle_bytes / kMebibyte));
+  }
   return loader::start_loader(*stream.source, options, allocator);
 }
 

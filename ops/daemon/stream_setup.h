@@ -24,7 +24,7 @@ struct RunStream {
   std::vector<std::int32_t> partitions;
   /// Gaps jumped and not yet taken by the loader; filled and emptied on the
   /// polling thread. Shared with the source's callback.
-  std::shared_ptr<std::vector<loader::TakenGap>> gaps;
+  std::shared_ptr<std::vector<loader::PartitionRange>> gaps;
 };
 
 /// Errors of a stream into the counter and the log, with one reason word.

@@ -131,7 +131,9 @@ Status TrainingLoop::one_iteration(const Control::Wishes& wishes) {
   if (!next.ok()) {
     return next.error();
   }
-  observe_queues(parts_.registry, parts_.loader.stats());
+  const loader::LoaderStats stats = parts_.loader.stats();
+  observe_queues(parts_.registry, stats);
+  parts_.board.shuffle_window(stats.held_records, stats.held_bytes);
   if (next.value().state == loader::NextState::kEnd) {
     parts_.control.drain();  // a finite source; a stream never ends
     return ok_status();

@@ -37,6 +37,9 @@ struct LoaderConfig {
   std::int64_t workers = 0;  ///< 0: one for every two cores, at least 1
   std::int64_t prefetch_batches = 2;
   std::string order = "arrival";  ///< arrival, round_robin
+  std::int64_t shuffle_records = 1024;
+  std::uint64_t shuffle_bytes = 256 << 20;
+  std::uint64_t shuffle_wait_ms = 1000;
   std::uint64_t max_pixels = 33'554'432;
   std::int64_t niceness = 0;
   std::vector<CropConfig> crops;

@@ -44,26 +44,6 @@ bool looks_trainable(std::string_view bytes) {
   return bytes.starts_with(kJpegStart) && bytes.ends_with(kJpegEnd);
 }
 
-/// Every offset a position calls consumed.
-std::vector<std::int64_t> consumed_offsets(const json& position) {
-  std::vector<std::int64_t> offsets;
-  const auto next = position.at("next").get<std::int64_t>();
-  for (auto i = position.at("start").get<std::int64_t>(); i < next; ++i) {
-    if (!in_a_gap(position.at("gaps"), i)) {
-      offsets.push_back(i);
-    }
-  }
-  for (const json& range : position.at("done_above")) {
-    EXPECT_GT(range.at(0).get<std::int64_t>(), next);
-    for (auto i = range.at(0).get<std::int64_t>();
-         i <= range.at(1).get<std::int64_t>();
-         ++i) {
-      offsets.push_back(i);
-    }
-  }
-  return offsets;
-}
-
 Recomputed recompute(const json& position, const Topic& topic) {
   Recomputed sum;
   const auto partition = position.at("partition").get<std::int32_t>();
@@ -107,6 +87,25 @@ void take(ingest::Source& source, std::uint64_t count, Topic& topic) {
 }
 
 }  // namespace
+
+std::vector<std::int64_t> consumed_offsets(const json& position) {
+  std::vector<std::int64_t> offsets;
+  const auto next = position.at("next").get<std::int64_t>();
+  for (auto i = position.at("start").get<std::int64_t>(); i < next; ++i) {
+    if (!in_a_gap(position.at("gaps"), i)) {
+      offsets.push_back(i);
+    }
+  }
+  for (const json& range : position.at("done_above")) {
+    EXPECT_GT(range.at(0).get<std::int64_t>(), next);
+    for (auto i = range.at(0).get<std::int64_t>();
+         i <= range.at(1).get<std::int64_t>();
+         ++i) {
+      offsets.push_back(i);
+    }
+  }
+  return offsets;
+}
 
 Topic read_topic(const ingest::StreamUrl& url) {
   Topic topic;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -29,6 +30,10 @@ using Topic = std::map<std::int32_t, std::map<std::int64_t, KnownRecord>>;
 [[nodiscard]] Topic read_topic(const std::string& url);
 
 [[nodiscard]] std::uint64_t records_of(const Topic& topic);
+
+/// All offsets that a position of a manifest calls consumed, ascending.
+[[nodiscard]] std::vector<std::int64_t> consumed_offsets(
+    const nlohmann::json& position);
 
 /// What positions and ledger of a snapshot must say, computed from the topic
 /// with nothing but the text of the documented contract.

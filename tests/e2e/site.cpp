@@ -14,8 +14,9 @@ namespace {
 
 using nlohmann::json;
 
-/// Crops of the ledger are as small as they may be: those tests are about what
-/// happens around the training.
+/// Crops of the ledger are as small as they may be, and records of these short
+/// streams do not wait long for others: those tests are about what happens
+/// around the training.
 std::string model_of(const SiteOptions& options) {
   if (!options.preset.empty()) {
     return fmt::format("[model]\npreset = \"{}\"\n", options.preset);
@@ -26,6 +27,7 @@ trainer = "ledger"
 [loader]
 batch_images = {}
 workers = 2
+shuffle_wait = "50ms"
 crops = [{{count = 2, size = 8, scale = [0.5, 1.0]}}]
 )",
       options.batch_images);

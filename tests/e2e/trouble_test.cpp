@@ -37,6 +37,7 @@ std::vector<std::string> small_network(
       "model.head_out=32",
       fmt::format("swav.prototypes={}", kPrototypes),
       fmt::format("loader.batch_images={}", kBatch),
+      "loader.shuffle_records=1",  // what is pushed first is trained on first
       "loader.crops=[{count=2,size=16,scale=[0.5,1.0]}]",
       "loader.workers=1",
       "precision.threads=1",

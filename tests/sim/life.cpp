@@ -1,10 +1,13 @@
 #include "tests/sim/life.h"
 
+#include <algorithm>
 #include <functional>
+#include <iterator>
 #include <optional>
 #include <utility>
 
 #include "dedup_free_loader/loader.h"
+#include "dedup_free_loader/reading/record_reader.h"
 #include "ingest/position_json.h"
 #include "ops/base/sha256.h"
 #include "ops/daemon/lease_keeper.h"
@@ -52,34 +55,48 @@ class SimDeadLetters final : public ingest::Sink {
   std::vector<std::string> pending_;
 };
 
-/// Gathers batches as the real loader does, in the order records are taken,
-/// without threads and without decoding: "bad…" is what does not decode.
+loader::LoaderOptions reading_options(
+    World& world,
+    const daemon::RunStream& stream) {
+  loader::LoaderOptions options;
+  options.seed = 1;
+  options.partitions = stream.partitions;
+  options.shuffle_records = world.shuffle_records;
+  options.shuffle_bytes = world.shuffle_bytes;
+  options.shuffle_wait = milliseconds(1000);
+  options.take_gaps = [gaps = stream.gaps] { return std::exchange(*gaps, {}); };
+  return options;
+}
+
+/// Gathers batches as the real loader does, of the records that its reader
+/// gives, without threads and without decoding: "bad…" is what does not decode.
 class SimLoader final : public loader::Loader {
  public:
   SimLoader(
-      ingest::Source& source,
-      std::shared_ptr<std::vector<loader::TakenGap>> gaps,
+      World& world,
+      const daemon::RunStream& stream,
       std::function<void(bool idle)> between)
-      : source_(source),
-        gaps_(std::move(gaps)),
+      : options_(reading_options(world, stream)),
+        reader_(*stream.source, options_, world.clock),
         between_(std::move(between)) {}
 
   Result<loader::Next> next(milliseconds) override {
     between_(idle_);
     idle_ = false;
     while (batch_->images < kBatchImages) {
-      auto polled = source_.poll(milliseconds(0));
-      for (const loader::TakenGap& gap : std::exchange(*gaps_, {})) {
-        batch_->gaps.push_back(gap);
+      const std::size_t held = reader_.held_records();
+      auto read = reader_.next(milliseconds(0));
+      if (!read.ok()) {
+        return read.error();
       }
-      if (!polled.ok() && polled.error().code != ErrorCode::kUnavailable) {
-        return polled.error();
-      }
-      if (!polled.ok() || polled.value().state != ingest::PollState::kRecord) {
-        idle_ = true;
+      if (read.value().state != ingest::PollState::kRecord) {
+        if (reader_.held_records() > held) {
+          continue;  // one was taken in
+        }
+        idle_ = held == 0;
         return loader::Next{};
       }
-      take(std::move(polled).value().record);
+      take(std::move(read).value().drawn);
     }
     loader::Next next;
     next.state = loader::NextState::kBatch;
@@ -92,7 +109,12 @@ class SimLoader final : public loader::Loader {
   void close() override {}
 
  private:
-  void take(ingest::Record record) {
+  void take(loader::Drawn drawn) {
+    std::ranges::move(drawn.gaps, std::back_inserter(batch_->gaps));
+    if (drawn.absent) {
+      batch_->absent.push_back(*drawn.absent);
+    }
+    ingest::Record& record = drawn.record;
     const Digest digest = sha256(record.payload);
     if (as_text(record.payload).starts_with("bad")) {
       loader::Rejected rejected;
@@ -109,8 +131,8 @@ class SimLoader final : public loader::Loader {
     ++batch_->images;
   }
 
-  ingest::Source& source_;
-  std::shared_ptr<std::vector<loader::TakenGap>> gaps_;
+  const loader::LoaderOptions options_;
+  loader::RecordReader reader_;
   std::function<void(bool idle)> between_;
   std::unique_ptr<loader::Batch> batch_ = std::make_unique<loader::Batch>();
   bool idle_ = false;
@@ -156,9 +178,8 @@ class Life {
         remote_.get(),
         keeper_options(),
         [this](const daemon::DurableSnapshot& snapshot) { durable(snapshot); });
-    SimLoader loader(*stream_.source, stream_.gaps, [&](bool idle) {
-      between(keeper, idle);
-    });
+    SimLoader loader(
+        world_, stream_, [&](bool idle) { between(keeper, idle); });
     daemon::TrainingLoop loop(
         {world_.clock,
          world_.registry,
@@ -227,7 +248,7 @@ class Life {
   }
 
   void open_stream() {
-    stream_.gaps = std::make_shared<std::vector<loader::TakenGap>>();
+    stream_.gaps = std::make_shared<std::vector<loader::PartitionRange>>();
     ingest::SourceOptions options;
     options.jump_gaps = world_.jump_gaps;
     options.on_gap =

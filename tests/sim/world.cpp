@@ -28,6 +28,8 @@ World::World(std::uint64_t seed)
       end_(2, 0) {
   rivals = chance.one_in(4);
   jump_gaps = chance.one_in(2);
+  shuffle_records = static_cast<std::int64_t>(1 + chance.below(12));
+  shuffle_bytes = chance.below(200);  // records have about ten
 }
 
 void World::moment() {

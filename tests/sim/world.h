@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "metrics/registry.h"
-#include "ops/base/clock.h"
 #include "ops/daemon/control.h"
 #include "ops/daemon/snapshot_keeper.h"
 #include "state/run_record.h"
 #include "tests/ingest/memory_stream.h"
+#include "tests/ops/base/manual_clock.h"
 #include "tests/sim/chance.h"
 #include "tests/sim/oracle.h"
 #include "tests/state/memory_object_store.h"
@@ -19,27 +19,6 @@
 namespace swavd::sim {
 
 inline constexpr std::int32_t kBatchImages = 4;
-
-/// A clock that moves when it is told to; the wall may jump.
-class SimClock final : public Clock {
- public:
-  std::chrono::steady_clock::time_point steady() const override {
-    return std::chrono::steady_clock::time_point(steady_);
-  }
-
-  std::int64_t unix_ms() const override { return unix_ms_; }
-
-  void pass(std::chrono::milliseconds time) {
-    steady_ += time;
-    unix_ms_ += time.count();
-  }
-
-  void jump(std::int64_t milliseconds) { unix_ms_ += milliseconds; }
-
- private:
-  std::chrono::milliseconds steady_{1000};
-  std::int64_t unix_ms_ = 1'790'000'000'000;
-};
 
 /// What outlives every process: the stream, the object store, time, the
 /// choices, and the oracle that watches.
@@ -68,13 +47,15 @@ class World {
   [[nodiscard]] state::RunOwner new_owner();
 
   Chance chance;
-  SimClock clock;
+  testing::ManualClock clock;
   Oracle oracle;
   std::shared_ptr<ingest::testing::MemoryStream> stream;
   state::MemoryObjectStore objects;
   metrics::Registry& registry;
-  bool rivals = false;         ///< a second machine works on this run
-  bool jump_gaps = false;      ///< stream.on_gap
+  bool rivals = false;     ///< a second machine works on this run
+  bool jump_gaps = false;  ///< stream.on_gap
+  std::int64_t shuffle_records = 1;
+  std::uint64_t shuffle_bytes = 0;
   bool retention_ran = false;  ///< offsets may be gone
 
  private:

@@ -36,6 +36,11 @@ TEST(MemoryNeed, CropsAreThoseOfAllBatchesAtOnce) {
   EXPECT_EQ(need.crops, 5U * 10 * (2 * 64 * 64 + 32 * 32) * 3 * 4);
 }
 
+TEST(MemoryNeed, CountsTheShuffleWindowUnlessNothingIsShuffled) {
+  EXPECT_EQ(need_of({"loader.shuffle_bytes=5MiB"}).window, 5U << 20U);
+  EXPECT_EQ(need_of({"loader.shuffle_records=1"}).window, 0U);
+}
+
 TEST(MemoryNeed, FallsWithTheBatchThePrecisionAndTheGroups) {
   const auto activations = [](std::vector<std::string> overrides) {
     return need_of(std::move(overrides)).step.activations;
@@ -73,7 +78,7 @@ TEST(MemoryNeed, OnAGpuItIsDividedBetweenItAndTheMachine) {
   EXPECT_EQ(cpu.host(), cpu.total());
   EXPECT_EQ(
       need.device(), cpu.step.total() + cpu.frozen / 2 + cpu.crops / 4 * 2);
-  EXPECT_EQ(need.host(), cpu.frozen + cpu.crops / 4 * 5);
+  EXPECT_EQ(need.host(), cpu.frozen + cpu.window + cpu.crops / 4 * 5);
   gpu.memory_bytes = need.device();
   EXPECT_TRUE(check_memory(config, {need.host(), "/x"}, gpu).ok());
   EXPECT_FALSE(check_memory(config, {need.host() - 1, "/x"}, gpu).ok());
