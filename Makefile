@@ -9,7 +9,7 @@ JOBS ?= $(shell awk -v cores="$$(nproc)" '/^MemAvailable/ {m = int($$2 / 1500000
 
 SETUP := ops/setup/setup
 STAMPS := /usr/share/tuxpaint/stamps
-PROGRAMS := swavd swavctl swavd-crawl
+PROGRAMS := swavd swavd-decode swavctl swavd-crawl
 # build_preset,NAME[,TARGETS]: configures when the presets are newer (ninja sees
 # all other changes by itself), then builds all, or these targets.
 build_preset = { [ build/$(1)/build.ninja -nt CMakePresets.json ] || cmake --preset $(1); } && \

@@ -92,7 +92,7 @@ struct CropPlan {
 ///
 /// Its default (torchvision) back end differs by up to one grey level.
 void render_center(
-    const Image& image,
+    const ImageView& image,
     std::int32_t resize,
     std::int32_t size,
     const AugmentOptions& augment,
@@ -111,7 +111,7 @@ class Renderer {
   /// Agrees with Pillow's bilinear antialiased resize, torchvision's
   /// ColorJitter on PIL images and Pillow's GaussianBlur within one grey level.
   virtual void render(
-      const Image& image,
+      const ImageView& image,
       const CropPlan& plan,
       const AugmentOptions& augment,
       float* out) const = 0;
@@ -121,7 +121,7 @@ class Renderer {
 class CpuRenderer final : public Renderer {
  public:
   void render(
-      const Image& image,
+      const ImageView& image,
       const CropPlan& plan,
       const AugmentOptions& augment,
       float* out) const override;

@@ -87,6 +87,10 @@ std::string_view to_string(RejectReason reason) {
       return "too_many_pixels";
     case RejectReason::kTooLarge:
       return "too_large";
+    case RejectReason::kTimeout:
+      return "timeout";
+    case RejectReason::kDecoderCrashed:
+      return "decoder_crashed";
   }
   return "malformed";
 }

@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory_resource>
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "ops/base/bytes.h"
 #include "ops/base/result.h"
@@ -19,7 +21,28 @@ struct Image {
   /// Where the first pixel lies in the picture; 0, 0 of a whole one.
   std::int32_t x = 0;
   std::int32_t y = 0;
-  ByteVector rgb;
+  /// In the memory of `std::pmr::get_default_resource`, which an isolated
+  /// decoder shares with its worker.
+  std::pmr::vector<std::uint8_t> rgb;
+};
+
+/// The pixels of an image that someone else owns.
+struct ImageView {
+  std::int32_t width = 0;
+  std::int32_t height = 0;
+  std::int32_t x = 0;
+  std::int32_t y = 0;
+  const std::uint8_t* rgb = nullptr;
+
+  ImageView() = default;
+
+  /// Borrows `image`. Not explicit: an image is wanted wherever a view is.
+  ImageView(const Image& image)
+      : width(image.width),
+        height(image.height),
+        x(image.x),
+        y(image.y),
+        rgb(image.rgb.data()) {}
 };
 
 /// Pixels [x, x + width) x [y, y + height) of a picture.
@@ -37,18 +60,21 @@ using ChooseRegion =
 
 /// Why a record cannot be trained on.
 enum class RejectReason {
-  kEmpty,          ///< no bytes
-  kUnknownFormat,  ///< not JPEG, PNG, WebP or GIF by its first bytes
-  kTruncated,      ///< ends before its image does
-  kMalformed,      ///< the decoder refuses it
-  kUnsupported,    ///< a real image, of a kind we do not decode
-  kTooManyPixels,  ///< above the pixel limit
-  kTooLarge,       ///< above the limit in bytes
+  kEmpty,           ///< no bytes
+  kUnknownFormat,   ///< not JPEG, PNG, WebP or GIF by its first bytes
+  kTruncated,       ///< ends before its image does
+  kMalformed,       ///< the decoder refuses it
+  kUnsupported,     ///< a real image, of a kind we do not decode
+  kTooManyPixels,   ///< above the pixel limit
+  kTooLarge,        ///< above the limit in bytes
+  kTimeout,         ///< took longer than a picture may; isolated decoding only
+  kDecoderCrashed,  ///< ended the process that decoded it; likewise
+  kLast = kDecoderCrashed,
 };
 
 /// The word for a reason in logs, metric labels and dead letters:
 /// "empty", "unknown_format", "truncated", "malformed", "unsupported",
-/// "too_many_pixels", "too_large".
+/// "too_many_pixels", "too_large", "timeout", "decoder_crashed".
 [[nodiscard]] std::string_view to_string(RejectReason reason);
 
 /// A reason, and what exactly was wrong.

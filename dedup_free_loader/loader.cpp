@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
-#include <deque>
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <variant>
@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 
 #include "dedup_free_loader/assembly/assembly.h"
+#include "dedup_free_loader/isolation/decode_helper.h"
 #include "dedup_free_loader/reading/record_reader.h"
 #include "ops/base/clock.h"
 #include "ops/base/log.h"
@@ -135,8 +136,13 @@ class ThreadedLoader final : public Loader {
   /// a slot, renders into the slot.
   void work() {
     lower_priority(options_.niceness);
+    std::optional<DecodeHelper> helper;
+    if (!options_.decode_helper.empty()) {
+      helper.emplace(HelperOptions{
+          options_.decode_helper, options_.limits, options_.image_timeout});
+    }
     while (auto taken = records_.pop()) {
-      if (!process(std::move(*taken))) {
+      if (!process(std::move(*taken), helper ? &*helper : nullptr)) {
         break;
       }
     }
@@ -145,7 +151,7 @@ class ThreadedLoader final : public Loader {
     }
   }
 
-  bool process(Taken taken) {
+  bool process(Taken taken, DecodeHelper* helper) {
     const double start = thread_seconds();
     taken.payload_sha256 = sha256(taken.record.payload);
     std::vector<CropPlan> plans;
@@ -159,11 +165,21 @@ class ThreadedLoader final : public Loader {
           options_.augment);
       return union_of(plans);
     };
-    auto decoded = decode_image(
+    Image own;  // what the view shows without a helper
+    auto tried = decode(
+        helper,
         taken.record.payload,
-        options_.limits,
-        options_.center ? ChooseRegion() : choose);
-    const double decode_seconds = thread_seconds() - start;
+        options_.center ? ChooseRegion() : choose,
+        own);
+    if (!tried.ok()) {
+      assembly_.abort(tried.error());
+      records_.close();
+      return false;
+    }
+    auto& decoded = tried.value();
+    const double decode_seconds =
+        thread_seconds() - start +
+        (helper != nullptr ? helper->cpu_seconds() : 0);
     if (auto* rejection = std::get_if<Rejection>(&decoded)) {
       rejected_.fetch_add(1, std::memory_order_relaxed);
       return assembly_.reject(
@@ -175,13 +191,29 @@ class ThreadedLoader final : public Loader {
       return false;
     }
     const double rendering = thread_seconds();
-    render(std::get<Image>(decoded), plans, *place);
+    render(std::get<ImageView>(decoded), plans, *place);
     assembly_.rendered(*place, thread_seconds() - rendering);
     return true;
   }
 
+  [[nodiscard]] Result<std::variant<ImageView, Rejection>> decode(
+      DecodeHelper* helper,
+      Bytes file,
+      const ChooseRegion& choose,
+      Image& own) const {
+    if (helper != nullptr) {
+      return helper->decode(file, choose);
+    }
+    auto decoded = decode_image(file, options_.limits, choose);
+    if (auto* rejection = std::get_if<Rejection>(&decoded)) {
+      return std::variant<ImageView, Rejection>(std::move(*rejection));
+    }
+    own = std::get<Image>(std::move(decoded));
+    return std::variant<ImageView, Rejection>(ImageView(own));
+  }
+
   void render(
-      const Image& image,
+      const ImageView& image,
       const std::vector<CropPlan>& plans,
       const Place& place) const {
     if (options_.center) {
@@ -218,6 +250,12 @@ class ThreadedLoader final : public Loader {
 };
 
 }  // namespace
+
+std::string helper_beside_us() {
+  std::error_code ignored;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  return (self.parent_path() / "swavd-decode").string();
+}
 
 std::unique_ptr<Loader> start_loader(
     ingest::Source& source,

@@ -5,7 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string_view>
+#include <string>
 #include <vector>
 
 #include "dedup_free_loader/batch.h"
@@ -49,6 +49,10 @@ struct LoaderOptions {
   bool center = false;
   std::int32_t center_resize = 0;
   std::int32_t niceness = 0;  ///< of the workers, 0-19
+  /// `swavd-decode`: each worker has a process of its own decode, which can do
+  /// nothing else. Empty: the worker decodes.
+  std::string decode_helper;
+  std::chrono::milliseconds image_timeout{10'000};  ///< of such a process
   /// Called by the polling thread after each poll: the gaps the source has
   /// jumped since the last call. May be empty.
   std::function<std::vector<PartitionRange>()> take_gaps;
@@ -104,6 +108,9 @@ class Loader {
   /// the source.
   virtual void close() = 0;
 };
+
+/// The path of `swavd-decode` in the folder of the running program.
+[[nodiscard]] std::string helper_beside_us();
 
 /// Starts the loader's threads. `source` must be assigned already and outlive
 /// the loader; nobody else polls it meanwhile.

@@ -192,6 +192,14 @@ void Assembly::cancel() {
   ready_.notify_all();
 }
 
+void Assembly::abort(Error error) {
+  {
+    const MutexLock lock(mutex_);
+    aborted_ = std::move(error);
+  }
+  cancel();
+}
+
 Result<Next> Assembly::next(std::chrono::milliseconds timeout) {
   const MutexLock lock(mutex_);
   const auto woken = [this]() SWAVD_REQUIRES(mutex_) {
@@ -203,7 +211,8 @@ Result<Next> Assembly::next(std::chrono::milliseconds timeout) {
     stats_.consumer_wait += std::chrono::steady_clock::now() - since;
   }
   if (cancelled_) {
-    return Error{ErrorCode::kCancelled, "the loader was closed"};
+    return aborted_.value_or(
+        Error{ErrorCode::kCancelled, "the loader was closed"});
   }
   if (front_ready()) {
     Next next{NextState::kBatch, std::move(open_.front().batch)};

@@ -66,6 +66,9 @@ class Assembly {
   /// Wakes everybody for good.
   void cancel();
 
+  /// Likewise, and `next` gives `error` from now on.
+  void abort(Error error);
+
   [[nodiscard]] Result<Next> next(std::chrono::milliseconds timeout);
 
   /// Finished batches handed over, and how long each side waited.
@@ -95,6 +98,7 @@ class Assembly {
   bool finished_ SWAVD_GUARDED_BY(mutex_) = false;
   bool cancelled_ SWAVD_GUARDED_BY(mutex_) = false;
   std::optional<Error> error_ SWAVD_GUARDED_BY(mutex_);
+  std::optional<Error> aborted_ SWAVD_GUARDED_BY(mutex_);
   QueueStats stats_ SWAVD_GUARDED_BY(mutex_);
 };
 

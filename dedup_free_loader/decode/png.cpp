@@ -40,8 +40,9 @@ Rejection reject(int code) {
   return {reason_of(code), fmt::format("PNG: {}", spng_strerror(code))};
 }
 
-/// Decodes into `pixels`; 0 or an error of libspng.
-int decode_pixels(spng_ctx* context, int format, ByteVector& pixels) {
+/// Decodes into `pixels`, bytes of any memory; 0 or an error of libspng.
+template <typename Pixels>
+int decode_pixels(spng_ctx* context, int format, Pixels& pixels) {
   std::size_t needed = 0;
   const int sized = spng_decoded_image_size(context, format, &needed);
   if (sized != 0) {

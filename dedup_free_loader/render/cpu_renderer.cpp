@@ -41,7 +41,7 @@ Planes planes_of(Scratch& scratch, std::int32_t size) {
 }
 
 void cut(
-    const Image& image,
+    const ImageView& image,
     const CropPlan& plan,
     Scratch& scratch,
     const Planes& planes) {
@@ -82,7 +82,7 @@ Axis center_axis(
 }  // namespace
 
 void CpuRenderer::render(
-    const Image& image,
+    const ImageView& image,
     const CropPlan& plan,
     const AugmentOptions& augment,
     float* out) const {
@@ -97,7 +97,7 @@ void CpuRenderer::render(
 }
 
 void render_center(
-    const Image& image,
+    const ImageView& image,
     std::int32_t resize,
     std::int32_t size,
     const AugmentOptions& augment,

@@ -25,14 +25,13 @@ Span used_rows(const Taps& rows) {
 
 /// A pointer to pixel (x, y) that may be read a few bytes behind its row.
 const std::uint8_t* readable_row(
-    const Image& image,
+    const ImageView& image,
     std::int32_t x,
     std::int32_t y,
     std::vector<std::uint8_t>& copy) {
   const std::size_t stride = static_cast<std::size_t>(image.width) * 3;
   const std::size_t left = static_cast<std::size_t>(x) * 3;
-  const std::uint8_t* row =
-      image.rgb.data() + static_cast<std::size_t>(y) * stride;
+  const std::uint8_t* row = image.rgb + static_cast<std::size_t>(y) * stride;
   if (y + 1 < image.height) {
     return row + left;
   }
@@ -44,7 +43,7 @@ const std::uint8_t* readable_row(
 }  // namespace
 
 void resize(
-    const Image& image,
+    const ImageView& image,
     std::int32_t x,
     std::int32_t y,
     const Taps& columns,

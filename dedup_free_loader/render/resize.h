@@ -23,7 +23,7 @@ struct ResizeScratch {
 /// then along y. `columns` and `rows` count from (x, y) and must stay inside
 /// the image. Writes `rows.count()` rows of `columns.count()` pixels.
 void resize(
-    const Image& image,
+    const ImageView& image,
     std::int32_t x,
     std::int32_t y,
     const Taps& columns,

@@ -159,6 +159,11 @@ loader::LoaderOptions loader_options(const service::Config& config) {
   options.augment = augment_options(config.loader);
   options.limits.max_bytes = config.stream.max_record_bytes;
   options.limits.max_pixels = config.loader.max_pixels;
+  if (config.loader.isolation == "process") {
+    options.decode_helper = loader::helper_beside_us();
+  }
+  options.image_timeout =
+      std::chrono::milliseconds(config.loader.image_timeout_ms);
   options.niceness = narrow(config.loader.niceness);
   return options;
 }

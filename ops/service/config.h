@@ -41,6 +41,8 @@ struct LoaderConfig {
   std::uint64_t shuffle_bytes = 256 << 20;
   std::uint64_t shuffle_wait_ms = 1000;
   std::uint64_t max_pixels = 33'554'432;
+  std::string isolation = "process";  ///< process, none
+  std::uint64_t image_timeout_ms = 10'000;
   std::int64_t niceness = 0;
   std::vector<CropConfig> crops;
   double flip_probability = 0.5;

@@ -19,6 +19,7 @@ using ingest::testing::MemoryStream;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kLong{20'000};
+constexpr const char* kHelper = SWAVD_TEST_BIN_DIR "/swavd-decode";
 
 /// A small picture whose pixels depend on `number`, as a PNG file.
 ByteVector picture(std::uint64_t number, std::int32_t width = 24) {
@@ -100,9 +101,15 @@ TEST(Loader, GivesExactBatchesInTheOrderTaken) {
   EXPECT_EQ(idle.value().state, NextState::kIdle);
 }
 
-TEST(Loader, CropsDoNotDependOnTheNumberOfWorkers) {
+TEST(Loader, CropsDoNotDependOnTheNumberOfWorkersNorOnWhereTheyDecode) {
   std::vector<std::vector<float>> seen;
-  for (const std::int32_t workers : {1, 2, 8}) {
+  for (const auto& [workers, helper] :
+       {std::pair(1, ""),
+        std::pair(2, ""),
+        std::pair(8, ""),
+        std::pair(1, kHelper),
+        std::pair(2, kHelper),
+        std::pair(8, kHelper)}) {
     const auto stream = MemoryStream::make("t", 1);
     for (std::uint64_t i = 0; i < 16; ++i) {
       stream->append(
@@ -111,8 +118,9 @@ TEST(Loader, CropsDoNotDependOnTheNumberOfWorkers) {
                      : picture(i, 20 + 4 * static_cast<std::int32_t>(i % 3)));
     }
     const auto source = assigned_source(*stream);
-    const auto loader =
-        start_loader(*source, small_options(workers), host_allocator());
+    LoaderOptions options = small_options(workers);
+    options.decode_helper = helper;
+    const auto loader = start_loader(*source, options, host_allocator());
     std::vector<float> all;
     for (int b = 0; b < 3; ++b) {
       const auto floats = floats_of(*next_batch(*loader));
@@ -120,8 +128,58 @@ TEST(Loader, CropsDoNotDependOnTheNumberOfWorkers) {
     }
     seen.push_back(std::move(all));
   }
-  EXPECT_EQ(seen[0], seen[1]);
-  EXPECT_EQ(seen[0], seen[2]);
+  for (std::size_t i = 1; i < seen.size(); ++i) {
+    EXPECT_EQ(seen[0], seen[i]) << i;
+  }
+}
+
+TEST(Loader, AFileThatBreaksItsDecoderIsRejectedAndTheRestGoesOn) {
+  const auto stream = MemoryStream::make("t", 1);
+  const char* const kWords[] = {"!segv", "!loop", "!abort"};
+  for (std::uint64_t i = 0; i < 9; ++i) {
+    if (i % 3 == 0) {
+      stream->append(0, kWords[i / 3]);
+    } else {
+      stream->append(0, picture(i));
+    }
+  }
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    stream->append(0, picture(i));
+  }
+  const auto source = assigned_source(*stream);
+  LoaderOptions options = small_options();
+  options.decode_helper = SWAVD_TEST_BIN_DIR "/tests/faulty_decode_helper";
+  options.image_timeout = milliseconds(50);
+  const auto loader = start_loader(*source, options, host_allocator());
+  std::map<std::int64_t, RejectReason> rejected;
+  for (int b = 0; b < 2; ++b) {
+    const auto batch = next_batch(*loader);
+    EXPECT_EQ(batch->images, 4);
+    for (const Rejected& each : batch->rejected) {
+      rejected[each.record.address.offset] = each.rejection.reason;
+    }
+  }
+  EXPECT_THAT(
+      rejected,
+      testing::ElementsAre(
+          testing::Pair(0, RejectReason::kDecoderCrashed),
+          testing::Pair(3, RejectReason::kTimeout),
+          testing::Pair(6, RejectReason::kDecoderCrashed)));
+  EXPECT_EQ(loader->stats().images_rejected, 3U);
+}
+
+TEST(Loader, AHelperThatCannotStartEndsTheLoaderWithTheReason) {
+  const auto stream = MemoryStream::make("t", 1);
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    stream->append(0, picture(i % 3));
+  }
+  const auto source = assigned_source(*stream);
+  LoaderOptions options = small_options(4);
+  options.decode_helper = "/no/such/program";
+  const auto loader = start_loader(*source, options, host_allocator());
+  const auto next = loader->next(kLong);
+  ASSERT_FALSE(next.ok());
+  EXPECT_EQ(next.error().code, ErrorCode::kUnavailable);
 }
 
 TEST(Loader, CropsAreLaidOutCropMajor) {

@@ -1,9 +1,11 @@
 // What cannot be trained on ends in the dead letters with its reason, and
 // nothing else stops.
 
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -12,6 +14,7 @@
 #include "tests/e2e/ledger_oracle.h"
 #include "tests/e2e/scale.h"
 #include "tests/e2e/site.h"
+#include "tests/ingest/crawl/temp_folder.h"
 
 namespace swavd::e2e {
 namespace {
@@ -57,13 +60,14 @@ Poison reasons_in(const Topic& dead) {
   return reasons;
 }
 
-TEST(Poison, EndsInTheDeadLettersWithItsReasonAndTrainingGoesOn) {
-  SiteOptions options;
-  options.batch_images = 8;
-  Site site(options);
-  const Poison poison = fill_with_poison(site);
+/// Trains 64 images and expects `poison` to be told of everywhere: one record
+/// of each reason.
+void expect_told(
+    Site& site,
+    const Poison& poison,
+    const std::vector<std::string>& more = {}) {
   push(site.stream_url(), site.path("images"));
-  const auto daemon = site.start_training();
+  const auto daemon = site.start_training(more);
   ASSERT_TRUE(site.wait_for_images(*daemon, 64));
 
   // One word each, the same everywhere.
@@ -90,8 +94,37 @@ TEST(Poison, EndsInTheDeadLettersWithItsReasonAndTrainingGoesOn) {
   const Topic topic = read_topic(site.stream_url());
   const auto exact = expect_exact(newest_snapshot(site.data_dir()), topic);
   EXPECT_EQ(exact.trained, 64U);
-  EXPECT_EQ(exact.rejected, 4U);
+  EXPECT_EQ(exact.rejected, poison.size());
   EXPECT_EQ(exact.count, records_of(topic));
+}
+
+TEST(Poison, EndsInTheDeadLettersWithItsReasonAndTrainingGoesOn) {
+  SiteOptions options;
+  options.batch_images = 8;
+  Site site(options);
+  expect_told(site, fill_with_poison(site));
+}
+
+TEST(Poison, ThatBreaksItsDecoderCostsOneRecord) {
+  // swavd takes the decoder beside it.
+  const ingest::testing::TempFolder programs;
+  SiteOptions options;
+  options.batch_images = 8;
+  options.program = (programs.path() / "swavd").string();
+  const std::filesystem::path built = program_path("swavd");
+  std::filesystem::copy_file(built, options.program);
+  std::filesystem::copy_file(
+      built.parent_path() / "tests" / "faulty_decode_helper",
+      programs.path() / "swavd-decode");
+  Site site(options);
+  const std::string folder = site.path("images");
+  fill_folder(folder, 64, 0);
+  write(folder + "/000020-crash.jpg", "!segv");
+  write(folder + "/000040-hang.jpg", "!loop");
+  expect_told(
+      site,
+      {{"000020-crash.jpg", "decoder_crashed"}, {"000040-hang.jpg", "timeout"}},
+      {"--set", "loader.image_timeout=200ms"});
 }
 
 }  // namespace

@@ -77,6 +77,7 @@ Site::Site(const SiteOptions& options)
     : stream_url_(
           options.stream_url.empty() ? "log://" + path("stream/images")
                                      : options.stream_url),
+      program_(options.program),
       port_(free_port()) {
   folder_.write("swavd.toml", toml_of(options, *this));
 }
@@ -94,7 +95,7 @@ std::unique_ptr<Process> Site::start_under(
     const std::vector<std::string>& more,
     const std::vector<std::string>& environment) {
   std::vector<std::string> words = wrapper;
-  words.push_back(program_path("swavd"));
+  words.push_back(program_path(program_));
   words.insert(words.end(), {"run", "--config", config()});
   words.insert(words.end(), more.begin(), more.end());
   const std::string program = words.front();

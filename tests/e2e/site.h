@@ -20,7 +20,8 @@ struct SiteOptions {
   std::string object_store;  ///< url; empty: none
   /// Trains what the preset says; empty: a ledger instead of a network.
   std::string preset;
-  std::string more;  ///< further lines of TOML: whole sections
+  std::string more;               ///< further lines of TOML: whole sections
+  std::string program = "swavd";  ///< a path, or a name as in `Command`
 };
 
 /// A folder with the configuration of one daemon, its data and its logs, gone
@@ -74,6 +75,7 @@ class Site {
  private:
   ingest::testing::TempFolder folder_;
   std::string stream_url_;
+  std::string program_;
   int port_;
   int starts_ = 0;
 };

@@ -13,6 +13,7 @@ constexpr auto kRestart = KeyClass::kRestart;
 constexpr auto kLineage = KeyClass::kLineage;
 
 constexpr std::string_view kGapPolicies[] = {"stop", "jump"};
+constexpr std::string_view kIsolations[] = {"process", "none"};
 constexpr std::string_view kOrders[] = {"arrival", "round_robin"};
 constexpr std::string_view kTrainers[] = {"torch", "ledger"};
 constexpr std::string_view kTrunks[] = {"regnet_y", "regnet_x", "resnet"};
@@ -154,6 +155,10 @@ const Key kKeys[] = {
    "How long a record waits for the rest of its block where the stream has nothing more; `arrival` only."},
   {"loader.max_pixels", SWAVD_FIELD(loader.max_pixels), integer(1, 1LL << 32U, "pixels"), kRestart,
    "Larger images are rejected as `too_many_pixels`."},
+  {"loader.isolation", SWAVD_FIELD(loader.isolation), one_of(kIsolations), kRestart,
+   "Where images are decoded: `process` has each decoding thread use a process that can do nothing else, so that a file which breaks a decoder costs one record; `none` decodes in swavd itself, for streams you trust."},
+  {"loader.image_timeout", SWAVD_FIELD(loader.image_timeout_ms), whole(Form::kMilliseconds, 10, 3'600'000, "duration"), kRestart,
+   "CPU time that decoding one image may take before it is rejected as `timeout`; `process` only."},
   {"loader.niceness", SWAVD_FIELD(loader.niceness), integer(0, 19), kRestart,
    "Scheduling priority of the decoding threads; higher yields more."},
   {"loader.crops", SWAVD_FIELD(loader.crops), form_only(Form::kCrops), kLineage,

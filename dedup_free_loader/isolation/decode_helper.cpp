@@ -1,0 +1,338 @@
+#include "dedup_free_loader/isolation/decode_helper.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ops/base/check.h"
+#include "ops/base/log.h"
+#include "ops/base/spawn_setup.h"
+
+namespace swavd::loader {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// A picture above this leaves its pages to the system again.
+constexpr std::uint64_t kKeptBytes = 32U << 20U;
+
+std::uint64_t whole_pages(std::uint64_t bytes) {
+  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return (bytes + page - 1) / page * page;
+}
+
+Error cannot(std::string_view what, int error) {
+  return {
+      ErrorCode::kUnavailable,
+      fmt::format(
+          "isolated decoding: {}: {}; set loader.isolation = \"none\" to "
+          "decode without, if you trust the stream",
+          what,
+          std::strerror(error))};
+}
+
+/// Closes the descriptor of a call that may go wrong on the way.
+class Held {
+ public:
+  explicit Held(int number) : number_(number) {}
+
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+
+  ~Held() {
+    if (number_ >= 0) {
+      ::close(number_);
+    }
+  }
+
+  [[nodiscard]] int number() const { return number_; }
+
+  int release() { return std::exchange(number_, -1); }
+
+ private:
+  int number_;
+};
+
+/// True when `part` is a picture's part that holds `wanted`.
+bool holds(const Region& whole, const Region& part, const Region& wanted) {
+  return part.x >= 0 && part.y >= 0 && part.width > 0 && part.height > 0 &&
+         part.x <= whole.width - part.width &&
+         part.y <= whole.height - part.height && part.x <= wanted.x &&
+         part.y <= wanted.y && part.x + part.width >= wanted.x + wanted.width &&
+         part.y + part.height >= wanted.y + wanted.height;
+}
+
+}  // namespace
+
+DecodeHelper::DecodeHelper(HelperOptions options)
+    : options_(std::move(options)),
+      file_bytes_(whole_pages(options_.limits.max_bytes)),
+      pixel_bytes_(whole_pages(3 * options_.limits.max_pixels)) {}
+
+DecodeHelper::~DecodeHelper() {
+  kill();
+  if (memory_ != nullptr) {
+    ::munmap(memory_, file_bytes_ + pixel_bytes_);
+    ::close(memory_file_);
+  }
+}
+
+Result<std::variant<ImageView, Rejection>> DecodeHelper::decode(
+    Bytes file,
+    const ChooseRegion& choose) {
+  // What needs no decoder is the same for both ways of decoding.
+  if (file.empty() || file.size() > options_.limits.max_bytes) {
+    auto refused = decode_image(file, options_.limits);
+    return Outcome(std::get<Rejection>(std::move(refused)));
+  }
+  if (pid_ < 0) {
+    SWAVD_RETURN_IF_ERROR(start());
+  }
+  return converse(file, choose);
+}
+
+Status DecodeHelper::start() {
+  const std::uint64_t bytes = file_bytes_ + pixel_bytes_;
+  if (memory_ == nullptr) {
+    Held file(::memfd_create("swavd-decode", MFD_CLOEXEC));
+    if (file.number() < 0 ||
+        ::ftruncate(file.number(), static_cast<off_t>(bytes)) != 0) {
+      return cannot("no shared memory", errno);
+    }
+    void* const memory = ::mmap(
+        nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.number(), 0);
+    if (memory == MAP_FAILED) {
+      return cannot("no shared memory", errno);
+    }
+    memory_ = static_cast<std::uint8_t*>(memory);
+    memory_file_ = file.release();
+  }
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) !=
+      0) {
+    return cannot("no socket", errno);
+  }
+  socket_ = ends[0];
+  {
+    // Ours must go, or its end would not be seen.
+    const Held theirs(ends[1]);
+    if (const Status status = spawn(theirs.number(), memory_file_);
+        !status.ok()) {
+      kill();
+      return status;
+    }
+  }
+  Message message;
+  message.kind = MessageKind::kStart;
+  message.file_bytes = file_bytes_;
+  message.pixel_bytes = pixel_bytes_;
+  message.max_pixels = options_.limits.max_pixels;
+  const auto answer = send(message) ? receive() : std::nullopt;
+  if (!answer || answer->kind != MessageKind::kReady) {
+    kill();
+    return cannot(
+        fmt::format("{} does not confine itself", options_.program), EPERM);
+  }
+  return ok_status();
+}
+
+Status DecodeHelper::spawn(int socket, int memory) {
+  // Above those the child gets, so that no copy overwrites the next one.
+  constexpr int kAbove = 16;
+  const Held high_socket(::fcntl(socket, F_DUPFD_CLOEXEC, kAbove));
+  const Held high_memory(::fcntl(memory, F_DUPFD_CLOEXEC, kAbove));
+  if (high_socket.number() < 0 || high_memory.number() < 0) {
+    return cannot("no descriptors", errno);
+  }
+  SpawnSetup setup;
+  posix_spawn_file_actions_adddup2(
+      setup.files(), high_socket.number(), kHelperSocket);
+  posix_spawn_file_actions_adddup2(
+      setup.files(), high_memory.number(), kHelperMemory);
+  posix_spawn_file_actions_addclosefrom_np(setup.files(), kHelperMemory + 1);
+  std::string name = options_.program;
+  std::array<char*, 2> arguments = {name.data(), nullptr};
+  std::array<char*, 1> nothing = {nullptr};  // of our environment
+  const int error = ::posix_spawn(
+      &pid_,
+      options_.program.c_str(),
+      setup.files(),
+      setup.attributes(),
+      arguments.data(),
+      nothing.data());
+  if (error != 0) {
+    pid_ = -1;
+    return cannot("cannot start " + options_.program, error);
+  }
+  return ok_status();
+}
+
+DecodeHelper::Outcome DecodeHelper::converse(
+    Bytes file,
+    const ChooseRegion& choose) {
+  release_pages();
+  std::memcpy(memory_, file.data(), file.size());
+  Message message;
+  message.kind = MessageKind::kDecode;
+  message.file_bytes = file.size();
+  auto answer = send(message) ? receive() : std::nullopt;
+  Region whole;
+  Region wanted;
+  if (answer && (answer->kind == MessageKind::kSize ||
+                 answer->kind == MessageKind::kImage)) {
+    whole = answer->part;
+    if (!is_sane(whole)) {
+      return lost();
+    }
+    wanted = choose ? choose(whole.width, whole.height) : whole;
+  }
+  if (answer && answer->kind == MessageKind::kSize) {
+    message = {};
+    message.kind = MessageKind::kRegion;
+    message.part = wanted;
+    answer = send(message) ? receive() : std::nullopt;
+  }
+  if (!answer) {
+    return lost();
+  }
+  cpu_seconds_ = answer->cpu_seconds;
+  if (answer->kind == MessageKind::kRejected &&
+      answer->reason <= RejectReason::kLast &&
+      answer->detail_bytes <= answer->detail.size()) {
+    return Rejection{
+        answer->reason,
+        std::string(answer->detail.data(), answer->detail_bytes)};
+  }
+  if (answer->kind != MessageKind::kImage ||
+      !holds(whole, answer->part, wanted)) {
+    return lost();  // it is not itself any more
+  }
+  ImageView image;
+  image.x = answer->part.x;
+  image.y = answer->part.y;
+  image.width = answer->part.width;
+  image.height = answer->part.height;
+  image.rgb = memory_ + file_bytes_;
+  touched_ = std::uint64_t{3} * static_cast<std::uint64_t>(image.width) *
+             static_cast<std::uint64_t>(image.height);
+  return image;
+}
+
+/// Most pictures are small: what a large one needed is given back.
+void DecodeHelper::release_pages() {
+  if (std::exchange(touched_, 0) > kKeptBytes) {
+    (void)::fallocate(
+        memory_file_,
+        FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+        static_cast<off_t>(file_bytes_ + kKeptBytes),
+        static_cast<off_t>(pixel_bytes_ - kKeptBytes));
+  }
+}
+
+/// True when this can be the size of a picture.
+bool DecodeHelper::is_sane(const Region& whole) const {
+  return whole.x == 0 && whole.y == 0 && whole.width > 0 && whole.height > 0 &&
+         static_cast<std::uint64_t>(whole.width) <=
+             options_.limits.max_pixels /
+                 static_cast<std::uint64_t>(whole.height);
+}
+
+bool DecodeHelper::send(const Message& message) const {
+  return ::send(socket_, &message, sizeof(message), MSG_NOSIGNAL) ==
+         static_cast<ssize_t>(sizeof(message));
+}
+
+/// The helper's next message; nullopt when it is gone or its time is up.
+std::optional<Message> DecodeHelper::receive() {
+  constexpr int kAsleep = 10;
+  const double cpu_before = used_cpu();
+  const auto begin = steady_clock::now();
+  timed_out_ = false;
+  while (true) {
+    pollfd waiting{socket_, POLLIN, 0};
+    const int ready =
+        ::poll(&waiting, 1, static_cast<int>(options_.image_timeout.count()));
+    if (ready < 0 && errno == EINTR) {
+      continue;
+    }
+    if (ready > 0) {
+      Message message;
+      const ssize_t bytes = ::recv(socket_, &message, sizeof(message), 0);
+      if (bytes == static_cast<ssize_t>(sizeof(message))) {
+        return message;
+      }
+      return std::nullopt;
+    }
+    // On a busy machine it may not have had its share of the time.
+    const std::chrono::duration<double> most = options_.image_timeout;
+    if (used_cpu() - cpu_before >= most.count() ||
+        steady_clock::now() - begin >= kAsleep * options_.image_timeout) {
+      timed_out_ = true;
+      return std::nullopt;
+    }
+  }
+}
+
+double DecodeHelper::used_cpu() const {
+  clockid_t clock{};
+  timespec used{};
+  if (::clock_getcpuclockid(pid_, &clock) != 0 ||
+      ::clock_gettime(clock, &used) != 0) {
+    return 0;
+  }
+  constexpr double kNano = 1e-9;
+  return static_cast<double>(used.tv_sec) +
+         kNano * static_cast<double>(used.tv_nsec);
+}
+
+/// What becomes of the record whose decoding has cost the helper.
+Rejection DecodeHelper::lost() {
+  if (timed_out_) {
+    kill();
+    return {
+        RejectReason::kTimeout,
+        fmt::format(
+            "decoding took more than {} s",
+            std::chrono::duration<double>(options_.image_timeout).count())};
+  }
+  int status = 0;
+  ::kill(pid_, SIGKILL);  // it may be there still, and not be itself
+  const bool ended = ::waitpid(pid_, &status, 0) == pid_;
+  pid_ = -1;
+  kill();
+  const bool by_signal = ended && WIFSIGNALED(status);
+  return {
+      RejectReason::kDecoderCrashed,
+      by_signal
+          ? fmt::format("the decoder was ended by signal {}", WTERMSIG(status))
+          : fmt::format(
+                "the decoder ended with status {}", WEXITSTATUS(status))};
+}
+
+void DecodeHelper::kill() {
+  if (pid_ >= 0) {
+    ::kill(pid_, SIGKILL);
+    (void)::waitpid(pid_, nullptr, 0);
+    pid_ = -1;
+  }
+  if (socket_ >= 0) {
+    ::close(std::exchange(socket_, -1));
+  }
+}
+
+}  // namespace swavd::loader

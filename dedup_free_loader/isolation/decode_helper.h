@@ -1,0 +1,73 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include <sys/types.h>
+
+#include "dedup_free_loader/image.h"
+#include "dedup_free_loader/isolation/wire.h"
+#include "ops/base/result.h"
+
+namespace swavd::loader {
+
+struct HelperOptions {
+  std::string program;  ///< path of `swavd-decode`
+  DecodeLimits limits;
+  /// CPU time that one picture may take; one that sleeps instead is given ten
+  /// times as long.
+  std::chrono::milliseconds image_timeout{10'000};
+};
+
+/// A process that decodes for one worker, so that a file which breaks a decoder
+/// harms nothing but itself. It is started when it is first needed and again
+/// after it was lost. For one thread, the same for the whole of its life.
+class DecodeHelper {
+ public:
+  explicit DecodeHelper(HelperOptions options);
+  DecodeHelper(const DecodeHelper&) = delete;
+  DecodeHelper& operator=(const DecodeHelper&) = delete;
+  ~DecodeHelper();
+
+  /// As `decode_image`, and the same result, but a file whose decoding ends the
+  /// process is rejected as kDecoderCrashed, one that takes too long as
+  /// kTimeout. The pixels are valid until the next call. Errors: kUnavailable,
+  /// no process can be started or confined.
+  [[nodiscard]] Result<std::variant<ImageView, Rejection>> decode(
+      Bytes file,
+      const ChooseRegion& choose);
+
+  /// CPU time of the helper for the last picture that it answered for.
+  [[nodiscard]] double cpu_seconds() const { return cpu_seconds_; }
+
+ private:
+  using Outcome = std::variant<ImageView, Rejection>;
+
+  [[nodiscard]] Status start();
+  [[nodiscard]] Status spawn(int socket, int memory);
+  [[nodiscard]] Outcome converse(Bytes file, const ChooseRegion& choose);
+  [[nodiscard]] bool is_sane(const Region& whole) const;
+  [[nodiscard]] bool send(const Message& message) const;
+  [[nodiscard]] std::optional<Message> receive();
+  [[nodiscard]] double used_cpu() const;
+  [[nodiscard]] Rejection lost();
+  void kill();
+  void release_pages();
+
+  const HelperOptions options_;
+  std::uint64_t file_bytes_ = 0;   ///< room for a file, in whole pages
+  std::uint64_t pixel_bytes_ = 0;  ///< room for its pixels
+  pid_t pid_ = -1;
+  int socket_ = -1;
+  int memory_file_ = -1;
+  std::uint8_t* memory_ = nullptr;
+  std::uint64_t touched_ = 0;  ///< bytes of the last picture
+  bool timed_out_ = false;
+  double cpu_seconds_ = 0;
+};
+
+}  // namespace swavd::loader
