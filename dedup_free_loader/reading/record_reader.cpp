@@ -47,16 +47,16 @@ Result<Read> RecordReader::next(milliseconds timeout) {
 
 std::size_t RecordReader::held_records() const {
   std::size_t records = 0;
-  for (const auto& [partition, window] : windows_) {
-    records += window.records();
+  for (const auto& [partition, line] : lines_) {
+    records += line.window.records();
   }
   return records;
 }
 
 std::uint64_t RecordReader::held_bytes() const {
   std::uint64_t bytes = 0;
-  for (const auto& [partition, window] : windows_) {
-    bytes += window.bytes();
+  for (const auto& [partition, line] : lines_) {
+    bytes += line.window.bytes();
   }
   return bytes;
 }
@@ -67,29 +67,33 @@ Result<Read> RecordReader::next_there(milliseconds timeout) {
     return give(window_of(*brim_));
   }
   const TimePoint now = clock_.steady();
-  if (PartitionWindow* late = due(now); late != nullptr) {
-    return give(*late);
+  const bool just_asked = now < look_again_;
+  if (just_asked || asked_) {
+    if (PartitionWindow* late = due(now); late != nullptr) {
+      asked_ = false;  // before the next one: more of its block may have come
+      return give(*late);
+    }
   }
   PartitionWindow* rest = settled_one();
-  if (rest == nullptr || now >= look_again_) {
+  if (rest == nullptr || !just_asked) {
     const auto came = take_in(
         std::nullopt,
         rest == nullptr ? until_due(now, timeout) : milliseconds(0));
     if (!came.ok()) {
       return came.error();
     }
+    asked_ = true;
     brim_ = came.value();
     if (brim_) {
+      look_again_ = now;
       PartitionWindow& window = window_of(*brim_);
       return window.settled() ? Result<Read>(give(window)) : Read{};
     }
+    asked_in_vain(clock_.steady());
     look_again_ = now + kBetweenLooks;
     rest = settled_one();
   }
-  if (rest != nullptr) {
-    return give(*rest);
-  }
-  return nothing_more();
+  return rest != nullptr ? Result<Read>(give(*rest)) : nothing_more();
 }
 
 Result<Read> RecordReader::next_in_turn(milliseconds timeout) {
@@ -146,14 +150,17 @@ Result<std::optional<std::int32_t>> RecordReader::take_in(
   ingest::Record record = std::move(polled).value().record;
   const std::int32_t partition = record.address.partition;
   window_of(partition).add(std::move(record), clock_.steady());
+  Line& line = lines_.at(partition);
+  line.last_poll = ++polls_;
+  line.in_vain_since.reset();
   return std::optional(partition);
 }
 
 /// No more comes in; what is held still goes out.
 void RecordReader::end() {
   ended_ = true;
-  for (auto& [partition, window] : windows_) {
-    window.end();
+  for (auto& [partition, line] : lines_) {
+    line.window.end();
   }
 }
 
@@ -167,16 +174,43 @@ Result<Read> RecordReader::nothing_more() const {
 }
 
 PartitionWindow& RecordReader::window_of(std::int32_t partition) {
-  return windows_.try_emplace(partition, partition, window_options_)
-      .first->second;
+  const auto found = lines_.find(partition);
+  if (found != lines_.end()) {
+    return found->second.window;
+  }
+  Line line{PartitionWindow(partition, window_options_), 0, std::nullopt};
+  return lines_.emplace(partition, std::move(line)).first->second.window;
 }
 
-/// A window whose records have waited for their block for long enough.
+/// The source has nothing of any partition now.
+void RecordReader::asked_in_vain(TimePoint now) {
+  for (auto& [partition, line] : lines_) {
+    line.in_vain_since = line.in_vain_since.value_or(now);
+  }
+}
+
+/// When the records of a line have waited for their block for long enough;
+/// nullopt while they need not, or their partition may have more: time alone
+/// tells nothing, the caller may have been busy for all of it.
+std::optional<RecordReader::TimePoint> RecordReader::due_at(
+    const Line& line) const {
+  const auto since = line.window.waiting_since();
+  if (!since || !line.in_vain_since) {
+    return std::nullopt;
+  }
+  return std::max(*since, *line.in_vain_since) + options_.shuffle_wait;
+}
+
 PartitionWindow* RecordReader::due(TimePoint now) {
-  for (auto& [partition, window] : windows_) {
-    const auto since = window.waiting_since();
-    if (since && now - *since >= options_.shuffle_wait) {
-      return &window;
+  // A source gives of each partition in turn: one that was passed over so often
+  // has none.
+  constexpr std::uint64_t kRounds = 4;
+  for (auto& [partition, line] : lines_) {
+    if (polls_ - line.last_poll > kRounds * lines_.size()) {
+      line.in_vain_since = line.in_vain_since.value_or(now);
+    }
+    if (const auto at = due_at(line); at && *at <= now) {
+      return &line.window;
     }
   }
   return nullptr;
@@ -184,24 +218,25 @@ PartitionWindow* RecordReader::due(TimePoint now) {
 
 /// The settled window that was not asked for the longest time.
 PartitionWindow* RecordReader::settled_one() {
-  const auto first = windows_.upper_bound(after_);
-  const auto settled = [](auto& entry) { return entry.second.settled(); };
-  auto found = std::find_if(first, windows_.end(), settled);
-  if (found == windows_.end()) {
-    found = std::find_if(windows_.begin(), first, settled);
+  const auto first = lines_.upper_bound(after_);
+  const auto settled = [](auto& entry) {
+    return entry.second.window.settled();
+  };
+  auto found = std::find_if(first, lines_.end(), settled);
+  if (found == lines_.end()) {
+    found = std::find_if(lines_.begin(), first, settled);
     if (found == first) {
       return nullptr;
     }
   }
   after_ = found->first;
-  return &found->second;
+  return &found->second.window;
 }
 
 milliseconds RecordReader::until_due(TimePoint now, milliseconds most) const {
-  for (const auto& [partition, window] : windows_) {
-    if (const auto since = window.waiting_since()) {
-      const auto left =
-          std::chrono::ceil<milliseconds>(*since + options_.shuffle_wait - now);
+  for (const auto& [partition, line] : lines_) {
+    if (const auto at = due_at(line)) {
+      const auto left = std::chrono::ceil<milliseconds>(*at - now);
       most = std::clamp(left, milliseconds(0), most);
     }
   }

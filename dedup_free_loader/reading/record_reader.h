@@ -27,7 +27,8 @@ struct Read {
 /// out.
 ///
 /// kArrival: a record waits for its block to fill up, but no longer than
-/// `shuffle_wait` where nothing else delays it; no partition delays another.
+/// `shuffle_wait` when the source has no more of its partition; no partition
+/// delays another.
 /// kRoundRobin: blocks are waited for; the order is a function of the stream,
 /// the positions and the turn. Not thread-safe.
 class RecordReader {
@@ -50,7 +51,15 @@ class RecordReader {
 
  private:
   using TimePoint = PartitionWindow::TimePoint;
-  using Windows = std::map<std::int32_t, PartitionWindow>;
+
+  struct Line {
+    PartitionWindow window;
+    std::uint64_t last_poll = 0;  ///< that brought a record of it
+    /// Since when the source has had none.
+    std::optional<TimePoint> in_vain_since;
+  };
+
+  using Lines = std::map<std::int32_t, Line>;
 
   [[nodiscard]] Result<Read> next_there(std::chrono::milliseconds timeout);
   [[nodiscard]] Result<Read> next_in_turn(std::chrono::milliseconds timeout);
@@ -60,6 +69,8 @@ class RecordReader {
   void end();
   [[nodiscard]] Result<Read> nothing_more() const;
   PartitionWindow& window_of(std::int32_t partition);
+  void asked_in_vain(TimePoint now);
+  [[nodiscard]] std::optional<TimePoint> due_at(const Line& line) const;
   [[nodiscard]] PartitionWindow* due(TimePoint now);
   [[nodiscard]] PartitionWindow* settled_one();
   [[nodiscard]] std::chrono::milliseconds until_due(
@@ -71,11 +82,13 @@ class RecordReader {
   const LoaderOptions& options_;
   const Clock& clock_;
   WindowOptions window_options_;
-  Windows windows_;
+  Lines lines_;
   std::int32_t turn_;                 ///< kRoundRobin: whose turn is next
   std::int32_t after_ = -1;           ///< kArrival: the last one emptied
   std::optional<std::int32_t> brim_;  ///< kArrival: the last one taken in
   TimePoint look_again_{};            ///< not asked before while there is more
+  bool asked_ = true;                 ///< since the last that was due
+  std::uint64_t polls_ = 0;           ///< that brought a record
   bool ended_ = false;
   std::optional<Error> failure_;  ///< of the source, told when all is given
 };

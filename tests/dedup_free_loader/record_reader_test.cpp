@@ -137,6 +137,28 @@ TEST_F(RecordReaderTest, ARecordThatWaitsIsNotHeldUpByAnotherPartition) {
   EXPECT_THAT(of_partition(take(10), 1), SizeIs(3));
 }
 
+/// While the trainer is busy, time passes and nobody asks the stream.
+TEST_F(RecordReaderTest, ABusyTrainerDoesNotBreakUpBlocksThatAreThere) {
+  append(0, 64);
+  append(1, 64);
+  const ingest::StreamProgress fresh = progress_;
+  start();
+  const Addresses at_once = take();
+  progress_ = fresh;
+  start();
+  Addresses slowly;
+  while (slowly.size() < at_once.size()) {
+    clock_.pass(milliseconds(5000));
+    const Addresses more = take(1);
+    ASSERT_THAT(more, SizeIs(1));
+    slowly.push_back(more.front());
+  }
+  for (const std::int32_t partition : {0, 1}) {
+    EXPECT_EQ(
+        of_partition(slowly, partition), of_partition(at_once, partition));
+  }
+}
+
 TEST_F(RecordReaderTest, AFullWindowTakesOneInForEachItGives) {
   append(0, 64);
   start();
