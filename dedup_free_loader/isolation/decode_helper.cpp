@@ -1,6 +1,5 @@
 #include "dedup_free_loader/isolation/decode_helper.h"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -17,15 +16,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ops/base/check.h"
-#include "ops/base/log.h"
 #include "ops/base/spawn_setup.h"
 
 namespace swavd::loader {
 
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 // A picture above this leaves its pages to the system again.
@@ -95,6 +91,7 @@ DecodeHelper::~DecodeHelper() {
 Result<std::variant<ImageView, Rejection>> DecodeHelper::decode(
     Bytes file,
     const ChooseRegion& choose) {
+  cpu_seconds_ = 0;
   // What needs no decoder is the same for both ways of decoding.
   if (file.empty() || file.size() > options_.limits.max_bytes) {
     auto refused = decode_image(file, options_.limits);

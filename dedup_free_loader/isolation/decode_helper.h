@@ -41,7 +41,7 @@ class DecodeHelper {
       Bytes file,
       const ChooseRegion& choose);
 
-  /// CPU time of the helper for the last picture that it answered for.
+  /// CPU time of the helper for the last file; 0 when it gave no answer.
   [[nodiscard]] double cpu_seconds() const { return cpu_seconds_; }
 
  private:
