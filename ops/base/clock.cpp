@@ -16,6 +16,14 @@ std::int64_t SystemClock::unix_ms() const {
       .count();
 }
 
+double thread_cpu_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  constexpr double kNano = 1e-9;
+  return static_cast<double>(now.tv_sec) +
+         kNano * static_cast<double>(now.tv_nsec);
+}
+
 std::string format_utc(std::int64_t unix_ms) {
   constexpr std::int64_t kMsPerSecond = 1000;
   const std::time_t seconds = static_cast<std::time_t>(unix_ms / kMsPerSecond);

@@ -29,6 +29,9 @@ class SystemClock final : public Clock {
   [[nodiscard]] std::int64_t unix_ms() const override;
 };
 
+/// CPU time that the calling thread has used.
+[[nodiscard]] double thread_cpu_seconds();
+
 /// "2026-11-24T08:00:00.123Z" for milliseconds since 1970.
 [[nodiscard]] std::string format_utc(std::int64_t unix_ms);
 

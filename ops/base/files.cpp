@@ -12,31 +12,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "ops/base/descriptor.h"
+
 namespace swavd {
 
 namespace {
-
-/// A file descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int raw) : raw_(raw) {}
-
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-
-  ~Descriptor() {
-    if (raw_ >= 0) {
-      ::close(raw_);
-    }
-  }
-
-  [[nodiscard]] int get() const { return raw_; }
-
-  [[nodiscard]] int release() { return std::exchange(raw_, -1); }
-
- private:
-  int raw_;
-};
 
 Status
 write_all(int descriptor, Bytes bytes, const std::filesystem::path& path) {

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ops/base/descriptor.h"
 #include "ops/base/files.h"
 #include "ops/base/spawn_setup.h"
 
@@ -30,36 +31,6 @@ using std::chrono::steady_clock;
 
 constexpr std::size_t kMostOut = std::size_t{1} << 20U;
 constexpr std::size_t kMostErr = 4096;
-
-/// A descriptor that is closed with this object.
-class Descriptor {
- public:
-  explicit Descriptor(int number = -1) : number_(number) {}
-
-  Descriptor(Descriptor&& other) noexcept
-      : number_(std::exchange(other.number_, -1)) {}
-
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-
-  ~Descriptor() { close(); }
-
-  [[nodiscard]] int number() const { return number_; }
-
-  void close() {
-    if (number_ >= 0) {
-      ::close(std::exchange(number_, -1));
-    }
-  }
-
- private:
-  int number_;
-};
 
 struct Pipe {
   Descriptor read;
@@ -119,9 +90,9 @@ int spawn(
   const std::vector<char*> surroundings = without_gpu();
   SpawnSetup setup;
   posix_spawn_file_actions_adddup2(
-      setup.files(), out.write.number(), STDOUT_FILENO);
+      setup.files(), out.write.get(), STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(
-      setup.files(), err.write.number(), STDERR_FILENO);
+      setup.files(), err.write.get(), STDERR_FILENO);
   // A listening socket in a child that outlives us would keep the port.
   posix_spawn_file_actions_addclosefrom_np(setup.files(), STDERR_FILENO + 1);
   return ::posix_spawn(
@@ -169,9 +140,9 @@ ChildEnd watch(
     }
     // poll() passes over negative descriptors.
     std::array<pollfd, 4> files = {
-        pollfd{watched.out.number(), POLLIN, 0},
-        pollfd{watched.err.number(), POLLIN, 0},
-        pollfd{watched.process.number(), POLLIN, 0},
+        pollfd{watched.out.get(), POLLIN, 0},
+        pollfd{watched.err.get(), POLLIN, 0},
+        pollfd{watched.process.get(), POLLIN, 0},
         pollfd{watched.wake, POLLIN, 0}};
     constexpr milliseconds kLongest{3'600'000};
     if (::poll(
@@ -184,11 +155,11 @@ ChildEnd watch(
       return ChildEnd::kStopped;
     }
     if (files[0].revents != 0 &&
-        !take(watched.out.number(), outcome.out, kMostOut, false)) {
+        !take(watched.out.get(), outcome.out, kMostOut, false)) {
       watched.out.close();
     }
     if (files[1].revents != 0 &&
-        !take(watched.err.number(), outcome.err, kMostErr, true)) {
+        !take(watched.err.get(), outcome.err, kMostErr, true)) {
       watched.err.close();
     }
     // What it wrote before it ended is read first.
@@ -240,7 +211,7 @@ Result<ChildOutcome> run_idle_child(
     return out.ok() ? err.error() : out.error();
   }
   const Descriptor wake(::eventfd(0, EFD_CLOEXEC));
-  if (wake.number() < 0) {
+  if (wake.get() < 0) {
     return errno_error(errno, "make", "an event descriptor");
   }
   pid_t pid = 0;
@@ -253,7 +224,7 @@ Result<ChildOutcome> run_idle_child(
   out.value().write.close();
   err.value().write.close();
   Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (process.number() < 0) {
+  if (process.get() < 0) {
     const int failure = errno;
     ::kill(-pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
@@ -264,7 +235,7 @@ Result<ChildOutcome> run_idle_child(
       {std::move(out.value().read),
        std::move(err.value().read),
        std::move(process),
-       wake.number()},
+       wake.get()},
       limit,
       stop);
 }

@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "ops/base/descriptor.h"
 #include "ops/base/stage.h"
-#include "ops/service/net/descriptor.h"
 #include "ops/service/net/listener.h"
 #include "ops/service/net/wake.h"
 

@@ -2,8 +2,8 @@
 
 #include <string>
 
+#include "ops/base/descriptor.h"
 #include "ops/base/result.h"
-#include "ops/service/net/descriptor.h"
 #include "ops/service/net/endpoint.h"
 
 namespace swavd::service {

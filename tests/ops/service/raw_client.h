@@ -9,7 +9,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 
-#include "ops/service/net/descriptor.h"
+#include "ops/base/descriptor.h"
 
 namespace swavd::service {
 
