@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -27,14 +26,6 @@ namespace {
 using std::chrono::milliseconds;
 
 /// CPU time of the calling thread, seconds.
-double thread_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  constexpr double kNano = 1e-9;
-  return static_cast<double>(now.tv_sec) +
-         kNano * static_cast<double>(now.tv_nsec);
-}
-
 void lower_priority(std::int32_t niceness) {
   // On Linux a thread has a niceness of its own; who == 0 is the caller.
   if (niceness > 0 && ::setpriority(PRIO_PROCESS, 0, niceness) != 0) {
@@ -152,7 +143,7 @@ class ThreadedLoader final : public Loader {
   }
 
   bool process(Taken taken, DecodeHelper* helper) {
-    const double start = thread_seconds();
+    const double start = thread_cpu_seconds();
     taken.payload_sha256 = sha256(taken.record.payload);
     std::vector<CropPlan> plans;
     const auto choose = [&](std::int32_t width, std::int32_t height) {
@@ -178,7 +169,7 @@ class ThreadedLoader final : public Loader {
     }
     auto& decoded = tried.value();
     const double decode_seconds =
-        thread_seconds() - start +
+        thread_cpu_seconds() - start +
         (helper != nullptr ? helper->cpu_seconds() : 0);
     if (auto* rejection = std::get_if<Rejection>(&decoded)) {
       rejected_.fetch_add(1, std::memory_order_relaxed);
@@ -190,9 +181,9 @@ class ThreadedLoader final : public Loader {
     if (!place) {
       return false;
     }
-    const double rendering = thread_seconds();
+    const double rendering = thread_cpu_seconds();
     render(std::get<ImageView>(decoded), plans, *place);
-    assembly_.rendered(*place, thread_seconds() - rendering);
+    assembly_.rendered(*place, thread_cpu_seconds() - rendering);
     return true;
   }
 

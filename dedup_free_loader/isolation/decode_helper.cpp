@@ -9,20 +9,18 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "dedup_free_loader/decode/jpeg_size.h"
 #include "ops/base/spawn_setup.h"
 
 namespace swavd::loader {
 
 namespace {
-
-using std::chrono::steady_clock;
 
 // A picture above this leaves its pages to the system again.
 constexpr std::uint64_t kKeptBytes = 32U << 20U;
@@ -42,30 +40,8 @@ Error cannot(std::string_view what, int error) {
           std::strerror(error))};
 }
 
-/// Closes the descriptor of a call that may go wrong on the way.
-class Held {
- public:
-  explicit Held(int number) : number_(number) {}
-
-  Held(const Held&) = delete;
-  Held& operator=(const Held&) = delete;
-
-  ~Held() {
-    if (number_ >= 0) {
-      ::close(number_);
-    }
-  }
-
-  [[nodiscard]] int number() const { return number_; }
-
-  int release() { return std::exchange(number_, -1); }
-
- private:
-  int number_;
-};
-
 /// True when `part` is a picture's part that holds `wanted`.
-bool holds(const Region& whole, const Region& part, const Region& wanted) {
+bool holds(const PictureSize& whole, const Region& part, const Region& wanted) {
   return part.x >= 0 && part.y >= 0 && part.width > 0 && part.height > 0 &&
          part.x <= whole.width - part.width &&
          part.y <= whole.height - part.height && part.x <= wanted.x &&
@@ -84,7 +60,6 @@ DecodeHelper::~DecodeHelper() {
   kill();
   if (memory_ != nullptr) {
     ::munmap(memory_, file_bytes_ + pixel_bytes_);
-    ::close(memory_file_);
   }
 }
 
@@ -106,29 +81,39 @@ Result<std::variant<ImageView, Rejection>> DecodeHelper::decode(
 Status DecodeHelper::start() {
   const std::uint64_t bytes = file_bytes_ + pixel_bytes_;
   if (memory_ == nullptr) {
-    Held file(::memfd_create("swavd-decode", MFD_CLOEXEC));
-    if (file.number() < 0 ||
-        ::ftruncate(file.number(), static_cast<off_t>(bytes)) != 0) {
+    Descriptor file(::memfd_create("swavd-decode", MFD_CLOEXEC));
+    if (file.get() < 0 ||
+        ::ftruncate(file.get(), static_cast<off_t>(bytes)) != 0) {
       return cannot("no shared memory", errno);
     }
     void* const memory = ::mmap(
-        nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.number(), 0);
+        nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
     if (memory == MAP_FAILED) {
       return cannot("no shared memory", errno);
     }
     memory_ = static_cast<std::uint8_t*>(memory);
-    memory_file_ = file.release();
+    memory_file_ = std::move(file);
   }
+  cpu_total_ = 0;
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) !=
       0) {
     return cannot("no socket", errno);
   }
-  socket_ = ends[0];
+  socket_ = Descriptor(ends[0]);
+  // A receive that takes this long looks whether the helper is at work.
+  const auto seconds =
+      std::chrono::floor<std::chrono::seconds>(options_.image_timeout);
+  const timeval patience{
+      .tv_sec = seconds.count(),
+      .tv_usec =
+          std::chrono::microseconds(options_.image_timeout - seconds).count()};
+  ::setsockopt(
+      socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
   {
     // Ours must go, or its end would not be seen.
-    const Held theirs(ends[1]);
-    if (const Status status = spawn(theirs.number(), memory_file_);
+    const Descriptor theirs(ends[1]);
+    if (const Status status = spawn(theirs.get(), memory_file_.get());
         !status.ok()) {
       kill();
       return status;
@@ -145,22 +130,23 @@ Status DecodeHelper::start() {
     return cannot(
         fmt::format("{} does not confine itself", options_.program), EPERM);
   }
+  cpu_total_ = answer->cpu_total;
   return ok_status();
 }
 
 Status DecodeHelper::spawn(int socket, int memory) {
   // Above those the child gets, so that no copy overwrites the next one.
   constexpr int kAbove = 16;
-  const Held high_socket(::fcntl(socket, F_DUPFD_CLOEXEC, kAbove));
-  const Held high_memory(::fcntl(memory, F_DUPFD_CLOEXEC, kAbove));
-  if (high_socket.number() < 0 || high_memory.number() < 0) {
+  const Descriptor high_socket(::fcntl(socket, F_DUPFD_CLOEXEC, kAbove));
+  const Descriptor high_memory(::fcntl(memory, F_DUPFD_CLOEXEC, kAbove));
+  if (high_socket.get() < 0 || high_memory.get() < 0) {
     return cannot("no descriptors", errno);
   }
   SpawnSetup setup;
   posix_spawn_file_actions_adddup2(
-      setup.files(), high_socket.number(), kHelperSocket);
+      setup.files(), high_socket.get(), kHelperSocket);
   posix_spawn_file_actions_adddup2(
-      setup.files(), high_memory.number(), kHelperMemory);
+      setup.files(), high_memory.get(), kHelperMemory);
   posix_spawn_file_actions_addclosefrom_np(setup.files(), kHelperMemory + 1);
   std::string name = options_.program;
   std::array<char*, 2> arguments = {name.data(), nullptr};
@@ -187,27 +173,32 @@ DecodeHelper::Outcome DecodeHelper::converse(
   Message message;
   message.kind = MessageKind::kDecode;
   message.file_bytes = file.size();
+  const auto want = [&](const PictureSize& whole) {
+    message.whole = whole;
+    message.part = choose
+                       ? choose(whole.width, whole.height)
+                       : Region{.width = whole.width, .height = whole.height};
+  };
+  if (const auto size = guess_jpeg_size(file); size && is_sane(*size)) {
+    want(*size);
+  }
   auto answer = send(message) ? receive() : std::nullopt;
-  Region whole;
-  Region wanted;
-  if (answer && (answer->kind == MessageKind::kSize ||
-                 answer->kind == MessageKind::kImage)) {
-    whole = answer->part;
-    if (!is_sane(whole)) {
+  if (answer && answer->kind != MessageKind::kRejected &&
+      answer->whole != message.whole) {
+    if (!is_sane(answer->whole)) {
       return lost();
     }
-    wanted = choose ? choose(whole.width, whole.height) : whole;
+    want(answer->whole);
   }
   if (answer && answer->kind == MessageKind::kSize) {
-    message = {};
     message.kind = MessageKind::kRegion;
-    message.part = wanted;
     answer = send(message) ? receive() : std::nullopt;
   }
   if (!answer) {
     return lost();
   }
-  cpu_seconds_ = answer->cpu_seconds;
+  cpu_seconds_ =
+      answer->cpu_total - std::exchange(cpu_total_, answer->cpu_total);
   if (answer->kind == MessageKind::kRejected &&
       answer->reason <= RejectReason::kLast &&
       answer->detail_bytes <= answer->detail.size()) {
@@ -215,8 +206,8 @@ DecodeHelper::Outcome DecodeHelper::converse(
         answer->reason,
         std::string(answer->detail.data(), answer->detail_bytes)};
   }
-  if (answer->kind != MessageKind::kImage ||
-      !holds(whole, answer->part, wanted)) {
+  if (answer->kind != MessageKind::kImage || answer->whole != message.whole ||
+      !holds(message.whole, answer->part, message.part)) {
     return lost();  // it is not itself any more
   }
   ImageView image;
@@ -234,7 +225,7 @@ DecodeHelper::Outcome DecodeHelper::converse(
 void DecodeHelper::release_pages() {
   if (std::exchange(touched_, 0) > kKeptBytes) {
     (void)::fallocate(
-        memory_file_,
+        memory_file_.get(),
         FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
         static_cast<off_t>(file_bytes_ + kKeptBytes),
         static_cast<off_t>(pixel_bytes_ - kKeptBytes));
@@ -242,43 +233,39 @@ void DecodeHelper::release_pages() {
 }
 
 /// True when this can be the size of a picture.
-bool DecodeHelper::is_sane(const Region& whole) const {
-  return whole.x == 0 && whole.y == 0 && whole.width > 0 && whole.height > 0 &&
+bool DecodeHelper::is_sane(const PictureSize& whole) const {
+  return whole.width > 0 && whole.height > 0 &&
          static_cast<std::uint64_t>(whole.width) <=
              options_.limits.max_pixels /
                  static_cast<std::uint64_t>(whole.height);
 }
 
 bool DecodeHelper::send(const Message& message) const {
-  return ::send(socket_, &message, sizeof(message), MSG_NOSIGNAL) ==
+  return ::send(socket_.get(), &message, sizeof(message), MSG_NOSIGNAL) ==
          static_cast<ssize_t>(sizeof(message));
 }
 
 /// The helper's next message; nullopt when it is gone or its time is up.
 std::optional<Message> DecodeHelper::receive() {
   constexpr int kAsleep = 10;
-  const double cpu_before = used_cpu();
-  const auto begin = steady_clock::now();
+  const double most =
+      std::chrono::duration<double>(options_.image_timeout).count();
   timed_out_ = false;
+  int waited = 0;  // times `image_timeout`
   while (true) {
-    pollfd waiting{socket_, POLLIN, 0};
-    const int ready =
-        ::poll(&waiting, 1, static_cast<int>(options_.image_timeout.count()));
-    if (ready < 0 && errno == EINTR) {
+    Message message;
+    const ssize_t bytes = ::recv(socket_.get(), &message, sizeof(message), 0);
+    if (bytes == static_cast<ssize_t>(sizeof(message))) {
+      return message;
+    }
+    if (bytes < 0 && errno == EINTR) {
       continue;
     }
-    if (ready > 0) {
-      Message message;
-      const ssize_t bytes = ::recv(socket_, &message, sizeof(message), 0);
-      if (bytes == static_cast<ssize_t>(sizeof(message))) {
-        return message;
-      }
+    if (bytes >= 0 || errno != EAGAIN) {
       return std::nullopt;
     }
     // On a busy machine it may not have had its share of the time.
-    const std::chrono::duration<double> most = options_.image_timeout;
-    if (used_cpu() - cpu_before >= most.count() ||
-        steady_clock::now() - begin >= kAsleep * options_.image_timeout) {
+    if (used_cpu() - cpu_total_ >= most || ++waited == kAsleep) {
       timed_out_ = true;
       return std::nullopt;
     }
@@ -327,9 +314,7 @@ void DecodeHelper::kill() {
     (void)::waitpid(pid_, nullptr, 0);
     pid_ = -1;
   }
-  if (socket_ >= 0) {
-    ::close(std::exchange(socket_, -1));
-  }
+  socket_.close();
 }
 
 }  // namespace swavd::loader

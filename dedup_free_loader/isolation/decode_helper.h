@@ -11,6 +11,7 @@
 
 #include "dedup_free_loader/image.h"
 #include "dedup_free_loader/isolation/wire.h"
+#include "ops/base/descriptor.h"
 #include "ops/base/result.h"
 
 namespace swavd::loader {
@@ -35,13 +36,15 @@ class DecodeHelper {
 
   /// As `decode_image`, and the same result, but a file whose decoding ends the
   /// process is rejected as kDecoderCrashed, one that takes too long as
-  /// kTimeout. The pixels are valid until the next call. Errors: kUnavailable,
-  /// no process can be started or confined.
+  /// kTimeout. `choose` may be called twice: for the size that the file seems
+  /// to have, then for that of the picture. The pixels are valid until the next
+  /// call. Errors: kUnavailable, no process can be started or confined.
   [[nodiscard]] Result<std::variant<ImageView, Rejection>> decode(
       Bytes file,
       const ChooseRegion& choose);
 
-  /// CPU time of the helper for the last file; 0 when it gave no answer.
+  /// CPU time of the helper for the last file, from answer to answer; 0 when it
+  /// gave none.
   [[nodiscard]] double cpu_seconds() const { return cpu_seconds_; }
 
  private:
@@ -50,7 +53,7 @@ class DecodeHelper {
   [[nodiscard]] Status start();
   [[nodiscard]] Status spawn(int socket, int memory);
   [[nodiscard]] Outcome converse(Bytes file, const ChooseRegion& choose);
-  [[nodiscard]] bool is_sane(const Region& whole) const;
+  [[nodiscard]] bool is_sane(const PictureSize& whole) const;
   [[nodiscard]] bool send(const Message& message) const;
   [[nodiscard]] std::optional<Message> receive();
   [[nodiscard]] double used_cpu() const;
@@ -62,11 +65,12 @@ class DecodeHelper {
   std::uint64_t file_bytes_ = 0;   ///< room for a file, in whole pages
   std::uint64_t pixel_bytes_ = 0;  ///< room for its pixels
   pid_t pid_ = -1;
-  int socket_ = -1;
-  int memory_file_ = -1;
+  Descriptor socket_;
+  Descriptor memory_file_;
   std::uint8_t* memory_ = nullptr;
   std::uint64_t touched_ = 0;  ///< bytes of the last picture
   bool timed_out_ = false;
+  double cpu_total_ = 0;  ///< of the helper, when it last said it
   double cpu_seconds_ = 0;
 };
 

@@ -5,7 +5,6 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
-#include <ctime>
 #include <memory_resource>
 #include <new>
 #include <optional>
@@ -22,6 +21,7 @@
 #include "dedup_free_loader/image.h"
 #include "dedup_free_loader/isolation/sandbox.h"
 #include "dedup_free_loader/isolation/wire.h"
+#include "ops/base/clock.h"
 
 namespace swavd::loader {
 
@@ -76,14 +76,6 @@ class PixelMemory final : public std::pmr::memory_resource {
   bool taken_ = false;
 };
 
-double thread_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  constexpr double kNano = 1e-9;
-  return static_cast<double>(now.tv_sec) +
-         kNano * static_cast<double>(now.tv_nsec);
-}
-
 Message rejected(const Rejection& rejection) {
   Message message;
   message.kind = MessageKind::kRejected;
@@ -112,12 +104,11 @@ class Server {
           message->file_bytes > limits_.max_bytes) {
         return;
       }
-      const double before = thread_seconds();
-      Message answer = decode(Bytes(file_, message->file_bytes));
+      Message answer = decode(*message);
       if (worker_left_) {
         return;
       }
-      answer.cpu_seconds = thread_seconds() - before;
+      answer.cpu_total = thread_cpu_seconds();
       if (!send(answer)) {
         return;
       }
@@ -125,12 +116,15 @@ class Server {
   }
 
  private:
-  Message decode(Bytes file) {
+  Message decode(const Message& task) {
+    const Bytes file(file_, task.file_bytes);
+    PictureSize whole;
     ChooseRegion choose;
     // Of the others all is decoded in any case: no need to ask.
     if (sniff_format(file) == "jpeg") {
-      choose = [this](std::int32_t width, std::int32_t height) {
-        return ask({.width = width, .height = height});
+      choose = [&](std::int32_t width, std::int32_t height) {
+        whole = {.width = width, .height = height};
+        return whole == task.whole ? task.part : ask(whole);
       };
     }
     const auto decoded = decode_(file, limits_, choose);
@@ -141,18 +135,19 @@ class Server {
     Message message;
     message.kind = MessageKind::kImage;
     message.part = {image.x, image.y, image.width, image.height};
+    message.whole = choose ? whole : PictureSize{image.width, image.height};
     return message;
   }
 
   /// Asks the worker which part of a picture it needs.
-  Region ask(const Region& whole) {
+  Region ask(const PictureSize& whole) {
     Message question;
     question.kind = MessageKind::kSize;
-    question.part = whole;
+    question.whole = whole;
     const auto answer = send(question) ? receive() : std::nullopt;
     if (!answer || answer->kind != MessageKind::kRegion) {
       worker_left_ = true;
-      return whole;
+      return {.width = whole.width, .height = whole.height};
     }
     return answer->part;
   }
@@ -204,6 +199,7 @@ int serve_decoding(const DecodeFile& decode) {
   }
   Message ready;
   ready.kind = MessageKind::kReady;
+  ready.cpu_total = thread_cpu_seconds();
   if (send(ready)) {
     server.serve();
   }

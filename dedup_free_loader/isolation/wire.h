@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "dedup_free_loader/decode/jpeg_size.h"
 #include "dedup_free_loader/image.h"
 
 namespace swavd::loader {
@@ -15,6 +16,10 @@ namespace swavd::loader {
 //
 //   worker: kStart        helper: kReady
 //   worker: kDecode       helper: [kSize, worker: kRegion,] kImage or kRejected
+//
+// The worker guesses a picture's size and says at once which part it wants, so
+// that few files need the question: each message may put a process to sleep and
+// wake it up.
 
 /// The descriptors a helper is born with.
 inline constexpr int kHelperSocket = 3;
@@ -23,8 +28,8 @@ inline constexpr int kHelperMemory = 4;
 enum class MessageKind : std::uint32_t {
   kStart,
   kReady,   ///< the helper can do nothing any more but decode
-  kDecode,  ///< the file lies there
-  kSize,    ///< so large is the picture: which part is wanted?
+  kDecode,  ///< the file lies there; of a picture of this size, that part
+  kSize,    ///< so large is the picture instead: which part is wanted?
   kRegion,  ///< this one
   kImage,   ///< the pixels lie there
   kRejected,
@@ -34,12 +39,12 @@ enum class MessageKind : std::uint32_t {
 struct Message {
   MessageKind kind = MessageKind::kStart;
   RejectReason reason = RejectReason::kMalformed;  ///< of kRejected
-  /// kSize: the picture's; kRegion, kImage: the part's.
-  Region part;
+  PictureSize whole;              ///< kDecode (0, 0: no guess), kSize, kImage
+  Region part;                    ///< kDecode, kRegion: wanted; kImage: given
   std::uint64_t file_bytes = 0;   ///< kStart: room for it; kDecode: its length
   std::uint64_t pixel_bytes = 0;  ///< kStart: room
   std::uint64_t max_pixels = 0;   ///< kStart
-  double cpu_seconds = 0;         ///< kImage, kRejected: what decoding took
+  double cpu_total = 0;  ///< kReady, kImage, kRejected: seconds used so far
   std::uint32_t detail_bytes = 0;
   std::array<char, 440> detail{};  ///< kRejected: UTF-8, cut when longer
 };

@@ -6,7 +6,6 @@
 
 #include <array>
 #include <cstdint>
-#include <ctime>
 #include <string>
 #include <variant>
 #include <vector>
@@ -18,11 +17,14 @@
 #include "dedup_free_loader/image.h"
 #include "dedup_free_loader/isolation/decode_helper.h"
 #include "dedup_free_loader/loader.h"
+#include "ops/base/check.h"
+#include "ops/base/clock.h"
 #include "tests/dedup_free_loader/tar_files.h"
 
 namespace {
 
 using swavd::ByteVector;
+using swavd::thread_cpu_seconds;
 using swavd::loader::AugmentOptions;
 using swavd::loader::ChooseRegion;
 using swavd::loader::CpuRenderer;
@@ -81,13 +83,6 @@ double children_cpu_seconds() {
   rusage used{};
   getrusage(RUSAGE_CHILDREN, &used);
   return seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
-}
-
-double thread_cpu_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) +
-         static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
 /// Counts images and CPU time while it lives.
@@ -203,55 +198,53 @@ void decode_part(benchmark::State& state, GetSet get) {
   });
 }
 
-void decode_and_render(benchmark::State& state, GetSet get) {
-  const Set& set = get();
-  if (missing(state, set)) {
-    return;
-  }
+/// The whole of a worker's task; `decode(file, choose)` gives an ImageView.
+template <typename Decode>
+void decode_and_render(
+    benchmark::State& state,
+    const Set& set,
+    const Decode& decode) {
   std::vector<float> out = room_for(set);
-  const Meter meter(state);
-  std::size_t next = 0;
-  for (auto iteration : state) {
+  each_file(state, set, [&](std::size_t number) {
     std::vector<CropPlan> plans;
     const auto choose = [&](std::int32_t width, std::int32_t height) {
-      plans = plans_of(width, height, set, next);
+      plans = plans_of(width, height, set, number);
       return swavd::loader::union_of(plans);
     };
-    render_all(decode(set.files[next], choose), plans, out.data());
+    render_all(decode(set.files[number], choose), plans, out.data());
     benchmark::ClobberMemory();
-    next = (next + 1) % set.files.size();
-  }
+  });
 }
 
-/// The same, decoded by a process of its own.
-void decode_isolated_and_render(benchmark::State& state, GetSet get) {
+void in_process(benchmark::State& state, GetSet get) {
   const Set& set = get();
   if (missing(state, set)) {
     return;
   }
-  std::vector<float> out = room_for(set);
-  const Meter meter(state);
+  Image image;
+  decode_and_render(
+      state, set, [&](const TarFile& file, const ChooseRegion& choose) {
+        image = decode(file, choose);
+        return ImageView(image);
+      });
+}
+
+/// In a process of its own, whose CPU time counts, its start too.
+void isolated(benchmark::State& state, GetSet get) {
+  const Set& set = get();
+  if (missing(state, set)) {
+    return;
+  }
   swavd::loader::HelperOptions options;
   options.program = SWAVD_BIN_DIR "/swavd-decode";
-  swavd::loader::DecodeHelper helper(options);  // ends before the meter
-  std::size_t next = 0;
-  for (auto iteration : state) {
-    std::vector<CropPlan> plans;
-    const auto choose = [&](std::int32_t width, std::int32_t height) {
-      plans = plans_of(width, height, set, next);
-      return swavd::loader::union_of(plans);
-    };
-    auto decoded = helper.decode(set.files[next].bytes, choose);
-    if (!decoded.ok()) {
-      state.SkipWithError(decoded.error().message.c_str());
-      return;
-    }
-    if (const auto* image = std::get_if<ImageView>(&decoded.value())) {
-      render_all(*image, plans, out.data());
-    }
-    benchmark::ClobberMemory();
-    next = (next + 1) % set.files.size();
-  }
+  const Meter meter(state);  // ends after the helper
+  swavd::loader::DecodeHelper helper(options);
+  decode_and_render(
+      state, set, [&](const TarFile& file, const ChooseRegion& choose) {
+        const auto decoded = helper.decode(file.bytes, choose);
+        SWAVD_CHECK(decoded.ok());
+        return std::get<ImageView>(decoded.value());
+      });
 }
 
 /// All crops of decoded pictures with the plans reduced to one stage by
@@ -313,15 +306,15 @@ void draw_only(benchmark::State& state) {
 
 BENCHMARK_CAPTURE(decode_only, photos, photos);
 BENCHMARK_CAPTURE(decode_part, photos_2x224_6x96, photos);
-BENCHMARK_CAPTURE(decode_and_render, photos_2x224_6x96, photos);
-BENCHMARK_CAPTURE(decode_isolated_and_render, photos_2x224_6x96, photos);
+BENCHMARK_CAPTURE(in_process, photos_2x224_6x96, photos);
+BENCHMARK_CAPTURE(isolated, photos_2x224_6x96, photos);
 BENCHMARK_CAPTURE(render_stage, photos_cut, photos, keep_cut);
 BENCHMARK_CAPTURE(render_stage, photos_cut_jitter, photos, keep_jitter);
 BENCHMARK_CAPTURE(render_stage, photos_cut_blur, photos, keep_blur);
 BENCHMARK_CAPTURE(render_stage, photos_all, photos, keep_all);
 BENCHMARK_CAPTURE(decode_only, cifar, cifar);
-BENCHMARK_CAPTURE(decode_and_render, cifar_2x64_4x32, cifar);
-BENCHMARK_CAPTURE(decode_isolated_and_render, cifar_2x64_4x32, cifar);
+BENCHMARK_CAPTURE(in_process, cifar_2x64_4x32, cifar);
+BENCHMARK_CAPTURE(isolated, cifar_2x64_4x32, cifar);
 BENCHMARK_CAPTURE(render_stage, cifar_cut, cifar, keep_cut);
 BENCHMARK_CAPTURE(render_stage, cifar_cut_jitter, cifar, keep_jitter);
 BENCHMARK_CAPTURE(render_stage, cifar_cut_blur, cifar, keep_blur);

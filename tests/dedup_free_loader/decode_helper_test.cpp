@@ -110,6 +110,16 @@ TEST(DecodeHelper, GivesForEveryFileWhatDecodingInProcessGives) {
   }
 }
 
+TEST(DecodeHelper, AsksForTheSizeThatItsWorkerCannotTell) {
+  DecodeHelper helper(with("swavd-decode"));
+  ByteVector file = golden_file("gray.jpg");
+  const ByteVector garbage = {1, 2, 3};  // which decoders step over
+  file.insert(file.begin() + 2, garbage.begin(), garbage.end());
+  ASSERT_EQ(guess_jpeg_size(file), std::nullopt);
+  expect_as_in_process(helper, file, part_of);
+  expect_as_in_process(helper, golden_file("gray.jpg"), part_of);
+}
+
 TEST(DecodeHelper, SaysWhatDecodingTook) {
   DecodeHelper helper(with("swavd-decode"));
   EXPECT_EQ(helper.cpu_seconds(), 0);
