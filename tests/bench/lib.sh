@@ -19,12 +19,12 @@
 # which trains on the TAR of labelled pictures, as often as it takes, but for its
 # last $hold_out, and gives $rate, $loss (the daemon's smoothed one at the end)
 # and $knn, the JSON of `swavd eval knn` with the held out pictures as queries
-# ($queries of them, 2,000 unless set) against 10,000 of the others; and
+# ($queries of them, 2,000 unless set) against 10,000 of the others. Its stream is
+# made by
 #
-#   learn_on TAR IMAGES DIR PRESET [KEY=VALUE...]
+#   publish TAR IMAGES DIR
 #
-# which does so with the stream, and the run if any, that DIR holds already:
-# `publish TAR IMAGES DIR` adds so many images, rounded up to whole passes.
+# with so many images, rounded up to whole passes.
 #
 # Needs: ops/setup/setup build test
 # shellcheck shell=bash
@@ -100,12 +100,8 @@ publish() {
 }
 
 learn() {
-  publish "$@"
-  learn_on "$@"
-}
-
-learn_on() {
   local tar=$1 images=$2 dir=$3
+  publish "$@"
   run_daemon "$dir" "$images" "log://$dir/stream/images" "${@:4}"
   # shellcheck disable=SC2034  # for the caller
   loss=$("$bin/swavctl" snapshots show "$dir/data" | sed -n 's/^health.*loss \([0-9.]*\).*/\1/p')
