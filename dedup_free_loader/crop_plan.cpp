@@ -189,4 +189,18 @@ Region union_of(std::span<const CropPlan> plans) {
   return {left, top, right - left, bottom - top};
 }
 
+Wanted wanted_by(std::span<const CropPlan> plans, double fidelity) {
+  const auto enough = [plans, fidelity](std::int32_t denominator) {
+    return std::ranges::all_of(plans, [&](const CropPlan& plan) {
+      return std::min(plan.width, plan.height) >=
+             fidelity * denominator * plan.size;
+    });
+  };
+  std::int32_t denominator = fidelity > 0 ? 8 : 1;
+  while (denominator > 1 && !enough(denominator)) {
+    denominator /= 2;
+  }
+  return {union_of(plans), denominator};
+}
+
 }  // namespace swavd::loader

@@ -75,6 +75,13 @@ struct CropPlan {
 /// The smallest region that holds what all plans cut; at least one plan.
 [[nodiscard]] Region union_of(std::span<const CropPlan> plans);
 
+/// What those plans need of a picture: that region, and the largest denominator
+/// at which each of them still cuts at least `fidelity` pixels for each pixel
+/// of its side, along both sides; 1 where there is none or `fidelity` is 0.
+[[nodiscard]] Wanted wanted_by(
+    std::span<const CropPlan> plans,
+    double fidelity);
+
 /// Renders an evaluation view: the whole image resized so that its short side
 /// is `resize` pixels (the long one int(resize * long / short)), a centre crop
 /// of `size` pixels, normalised; nothing random. Needs 0 < size <= resize.
@@ -110,6 +117,8 @@ class Renderer {
   /// region: float32 [size, size, 3] (channels last), normalised, C-contiguous.
   /// Agrees with Pillow's bilinear antialiased resize, torchvision's
   /// ColorJitter on PIL images and Pillow's GaussianBlur within one grey level.
+  /// Of an image at 1/d, with Pillow's resize of the pixels that hold the
+  /// region, to whose edges, which lie at d-ths of a pixel, its `box` is set.
   virtual void render(
       const ImageView& image,
       const CropPlan& plan,

@@ -111,6 +111,21 @@ std::string_view sniff_format(Bytes file) {
   return "unknown";
 }
 
+Region scaled_down(const Region& region, std::int32_t denominator) {
+  // In 64 bits: a picture may end at the largest number that has 32.
+  const auto end = [denominator](std::int32_t begin, std::int32_t length) {
+    const std::int64_t last = std::int64_t{begin} + length - 1;
+    return static_cast<std::int32_t>(last / denominator + 1);
+  };
+  const std::int32_t x = region.x / denominator;
+  const std::int32_t y = region.y / denominator;
+  return {
+      .x = x,
+      .y = y,
+      .width = end(region.x, region.width) - x,
+      .height = end(region.y, region.height) - y};
+}
+
 std::variant<Image, Rejection> decode_image(
     Bytes file,
     const DecodeLimits& limits,

@@ -21,6 +21,9 @@ struct Image {
   /// Where the first pixel lies in the picture; 0, 0 of a whole one.
   std::int32_t x = 0;
   std::int32_t y = 0;
+  /// 1, 2, 4 or 8: each pixel stands for so many of the file's along both
+  /// sides. All of the above count such pixels; see `scaled_down`.
+  std::int32_t denominator = 1;
   /// In the memory of `std::pmr::get_default_resource`, which an isolated
   /// decoder shares with its worker.
   std::pmr::vector<std::uint8_t> rgb;
@@ -32,6 +35,7 @@ struct ImageView {
   std::int32_t height = 0;
   std::int32_t x = 0;
   std::int32_t y = 0;
+  std::int32_t denominator = 1;
   const std::uint8_t* rgb = nullptr;
 
   ImageView() = default;
@@ -42,6 +46,7 @@ struct ImageView {
         height(image.height),
         x(image.x),
         y(image.y),
+        denominator(image.denominator),
         rgb(image.rgb.data()) {}
 };
 
@@ -53,10 +58,30 @@ struct Region {
   std::int32_t height = 0;
 };
 
-/// What is needed of a picture of this size: a region of at least one pixel
-/// inside it.
+/// The pixels that hold `region` in the same picture at 1/`denominator`, whose
+/// pixel i stands for `denominator` pixels from i * denominator on: of a side
+/// of n pixels the last one, of ceil(n / denominator), may stand for fewer.
+[[nodiscard]] Region scaled_down(
+    const Region& region,
+    std::int32_t denominator);
+
+/// What is needed of a picture: a region of at least one pixel inside it, and
+/// the largest of the denominators 1, 2, 4 and 8 that will do.
+struct Wanted {
+  Region region;
+  std::int32_t denominator = 1;
+
+  Wanted() = default;
+
+  /// Not explicit: a region alone is wanted pixel by pixel.
+  Wanted(const Region& region_in, std::int32_t denominator_in = 1)
+      : region(region_in),
+        denominator(denominator_in) {}
+};
+
+/// What is needed of a picture of this size.
 using ChooseRegion =
-    std::function<Region(std::int32_t width, std::int32_t height)>;
+    std::function<Wanted(std::int32_t width, std::int32_t height)>;
 
 /// Why a record cannot be trained on.
 enum class RejectReason {
@@ -96,7 +121,9 @@ struct DecodeLimits {
 /// With `choose`, which is called once for a picture that is given (and perhaps
 /// for one that is rejected), the image may be the part that holds the region,
 /// of the same pixels as in the whole: of a JPEG file that has an end marker,
-/// what lies beyond is not decoded, and damage there not seen. Thread-safe;
+/// what lies beyond is not decoded, and damage there not seen. Such a file is
+/// also given at the largest denominator wanted, straight from its DCT
+/// coefficients, unless it is CMYK or sampled in an unusual way. Thread-safe;
 /// throws nothing.
 [[nodiscard]] std::variant<Image, Rejection> decode_image(
     Bytes file,

@@ -154,7 +154,7 @@ class ThreadedLoader final : public Loader {
           height,
           options_.crops,
           options_.augment);
-      return union_of(plans);
+      return wanted_by(plans, options_.decode_fidelity);
     };
     Image own;  // what the view shows without a helper
     auto tried = decode(

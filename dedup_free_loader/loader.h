@@ -42,6 +42,9 @@ struct LoaderOptions {
   std::chrono::milliseconds shuffle_wait{1000};
   std::vector<CropSpec> crops;
   AugmentOptions augment;
+  /// JPEG files may be decoded smaller as far as each crop is still cut from so
+  /// many pixels for each of its side's; 0: never. Not for `center`.
+  double decode_fidelity = 0;
   DecodeLimits limits;
   bool drop_incomplete = true;  ///< false: a finite source's rest is a batch
   /// Evaluation: one centre crop of crops[0].size instead of random crops;

@@ -90,11 +90,13 @@ bool read_header(Decoder& decoder, Bytes file) {
   return true;
 }
 
-bool start(Decoder& decoder, J_COLOR_SPACE color) {
+bool start(Decoder& decoder, J_COLOR_SPACE color, unsigned denominator) {
   if (setjmp(decoder.error.jump) != 0) {
     return false;
   }
   decoder.info.out_color_space = color;
+  decoder.info.scale_num = 1;
+  decoder.info.scale_denom = denominator;
   jpeg_start_decompress(&decoder.info);
   return true;
 }
@@ -224,14 +226,32 @@ bool has_end(Bytes file) {
              .rfind("\xff\xd9") != std::string_view::npos;
 }
 
-/// Reads the rows and columns around `region` into `image`. One block more on
-/// the left, the right and above: chroma is interpolated, and a decoder that
-/// cuts knows no neighbours beyond the cut.
+/// True of the usual samplings, with a sample of chroma for 2x2 pixels at most:
+/// libjpeg-turbo before 3.0.3 leaves samples of some others unset when it both
+/// scales and cuts.
+bool may_scale(const Decoder& decoder) {
+  const jpeg_component_info* const components = decoder.info.comp_info;
+  const auto has_usual_factors = [](const jpeg_component_info& component) {
+    return component.h_samp_factor <= 2 && component.v_samp_factor <= 2;
+  };
+  return decoder.info.num_components != 4 &&
+         components[0].h_samp_factor == decoder.info.max_h_samp_factor &&
+         components[0].v_samp_factor == decoder.info.max_v_samp_factor &&
+         std::all_of(
+             components,
+             components + decoder.info.num_components,
+             has_usual_factors);
+}
+
+/// Reads the rows and columns around `region`, in pixels at the decoder's
+/// scale, into `image`. One block more on the left, the right and above: chroma
+/// is interpolated, and a decoder that cuts knows no neighbours beyond the cut.
 bool read_region(Decoder& decoder, const Region& region, Image& image) {
-  const auto block_width =
-      static_cast<JDIMENSION>(decoder.info.max_h_samp_factor * DCTSIZE);
-  const auto block_height =
-      static_cast<JDIMENSION>(decoder.info.max_v_samp_factor * DCTSIZE);
+  const JDIMENSION block = DCTSIZE / decoder.info.scale_denom;
+  const JDIMENSION block_width =
+      static_cast<JDIMENSION>(decoder.info.max_h_samp_factor) * block;
+  const JDIMENSION block_height =
+      static_cast<JDIMENSION>(decoder.info.max_v_samp_factor) * block;
   const auto x = static_cast<JDIMENSION>(region.x);
   const auto y = static_cast<JDIMENSION>(region.y);
   const JDIMENSION right = std::min(
@@ -251,14 +271,21 @@ bool read_region(Decoder& decoder, const Region& region, Image& image) {
   return read_rows(decoder, bottom, image.rgb.data(), std::size_t{width} * 3);
 }
 
-/// Reads the part around `region`, of CMYK the whole, into `image`.
-bool read_pixels(Decoder& decoder, const Region& region, Image& image) {
+/// Reads the part around what is wanted, of CMYK the whole, into `image`.
+bool read_pixels(Decoder& decoder, const Wanted& wanted, Image& image) {
   const bool cmyk = decoder.info.num_components == 4;
-  if (!start(decoder, cmyk ? JCS_CMYK : JCS_RGB)) {
+  const std::int32_t denominator = may_scale(decoder) ? wanted.denominator : 1;
+  if (!start(
+          decoder,
+          cmyk ? JCS_CMYK : JCS_RGB,
+          static_cast<unsigned>(denominator))) {
     return false;
   }
   if (!cmyk) {
-    return read_region(decoder, region, image);
+    const Region region = scaled_down(wanted.region, denominator);
+    const bool read = read_region(decoder, region, image);
+    image.denominator = denominator;
+    return read;
   }
   image = make_image(decoder.info.image_width, decoder.info.image_height);
   return read_cmyk(decoder, image);
@@ -297,12 +324,13 @@ Decoded decode_jpeg(
   const Region whole{
       .width = static_cast<std::int32_t>(width),
       .height = static_cast<std::int32_t>(height)};
-  const Region chosen = choose ? choose(whole.width, whole.height) : whole;
+  const Wanted chosen =
+      choose ? choose(whole.width, whole.height) : Wanted(whole);
   // A file that ends early is read to where it does: only so it is told from a
   // whole one.
-  const Region& region = has_end(file) ? chosen : whole;
+  const Wanted wanted = has_end(file) ? chosen : whole;
   Image image;
-  if (!read_pixels(decoder, region, image)) {
+  if (!read_pixels(decoder, wanted, image)) {
     return reject(decoder.error);
   }
   if (ended_early(decoder)) {

@@ -40,8 +40,18 @@ Error cannot(std::string_view what, int error) {
           std::strerror(error))};
 }
 
-/// True when `part` is a picture's part that holds `wanted`.
-bool holds(const PictureSize& whole, const Region& part, const Region& wanted) {
+/// True when `part`, at 1/`denominator`, is a picture's part that is as wanted.
+bool holds(
+    const PictureSize& picture,
+    const Region& part,
+    std::int32_t denominator,
+    const Wanted& most) {
+  if (denominator < 1 || most.denominator % denominator != 0) {
+    return false;
+  }
+  const Region whole = scaled_down(
+      {.width = picture.width, .height = picture.height}, denominator);
+  const Region wanted = scaled_down(most.region, denominator);
   return part.x >= 0 && part.y >= 0 && part.width > 0 && part.height > 0 &&
          part.x <= whole.width - part.width &&
          part.y <= whole.height - part.height && part.x <= wanted.x &&
@@ -175,9 +185,11 @@ DecodeHelper::Outcome DecodeHelper::converse(
   message.file_bytes = file.size();
   const auto want = [&](const PictureSize& whole) {
     message.whole = whole;
-    message.part = choose
-                       ? choose(whole.width, whole.height)
-                       : Region{.width = whole.width, .height = whole.height};
+    const Wanted wanted =
+        choose ? choose(whole.width, whole.height)
+               : Region{.width = whole.width, .height = whole.height};
+    message.part = wanted.region;
+    message.denominator = wanted.denominator;
   };
   if (const auto size = guess_jpeg_size(file); size && is_sane(*size)) {
     want(*size);
@@ -207,7 +219,11 @@ DecodeHelper::Outcome DecodeHelper::converse(
         std::string(answer->detail.data(), answer->detail_bytes)};
   }
   if (answer->kind != MessageKind::kImage || answer->whole != message.whole ||
-      !holds(message.whole, answer->part, message.part)) {
+      !holds(
+          message.whole,
+          answer->part,
+          answer->denominator,
+          {message.part, message.denominator})) {
     return lost();  // it is not itself any more
   }
   ImageView image;
@@ -215,6 +231,7 @@ DecodeHelper::Outcome DecodeHelper::converse(
   image.y = answer->part.y;
   image.width = answer->part.width;
   image.height = answer->part.height;
+  image.denominator = answer->denominator;
   image.rgb = memory_ + file_bytes_;
   touched_ = std::uint64_t{3} * static_cast<std::uint64_t>(image.width) *
              static_cast<std::uint64_t>(image.height);

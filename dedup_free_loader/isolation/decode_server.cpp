@@ -124,7 +124,8 @@ class Server {
     if (sniff_format(file) == "jpeg") {
       choose = [&](std::int32_t width, std::int32_t height) {
         whole = {.width = width, .height = height};
-        return whole == task.whole ? task.part : ask(whole);
+        return whole == task.whole ? Wanted(task.part, task.denominator)
+                                   : ask(whole);
       };
     }
     const auto decoded = decode_(file, limits_, choose);
@@ -136,20 +137,21 @@ class Server {
     message.kind = MessageKind::kImage;
     message.part = {image.x, image.y, image.width, image.height};
     message.whole = choose ? whole : PictureSize{image.width, image.height};
+    message.denominator = image.denominator;
     return message;
   }
 
   /// Asks the worker which part of a picture it needs.
-  Region ask(const PictureSize& whole) {
+  Wanted ask(const PictureSize& whole) {
     Message question;
     question.kind = MessageKind::kSize;
     question.whole = whole;
     const auto answer = send(question) ? receive() : std::nullopt;
     if (!answer || answer->kind != MessageKind::kRegion) {
       worker_left_ = true;
-      return {.width = whole.width, .height = whole.height};
+      return Region{.width = whole.width, .height = whole.height};
     }
-    return answer->part;
+    return {answer->part, answer->denominator};
   }
 
   const DecodeFile& decode_;

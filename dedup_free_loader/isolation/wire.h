@@ -39,8 +39,10 @@ enum class MessageKind : std::uint32_t {
 struct Message {
   MessageKind kind = MessageKind::kStart;
   RejectReason reason = RejectReason::kMalformed;  ///< of kRejected
-  PictureSize whole;              ///< kDecode (0, 0: no guess), kSize, kImage
-  Region part;                    ///< kDecode, kRegion: wanted; kImage: given
+  PictureSize whole;  ///< kDecode (0, 0: no guess), kSize, kImage
+  Region part;        ///< kDecode, kRegion: wanted; kImage: given
+  /// kDecode, kRegion: the largest wanted; kImage: that the part is given at.
+  std::int32_t denominator = 1;
   std::uint64_t file_bytes = 0;   ///< kStart: room for it; kDecode: its length
   std::uint64_t pixel_bytes = 0;  ///< kStart: room
   std::uint64_t max_pixels = 0;   ///< kStart

@@ -40,24 +40,45 @@ Planes planes_of(Scratch& scratch, std::int32_t size) {
   return planes;
 }
 
+/// One axis of a crop: [begin, begin + length) of the image's axis, in pixels
+/// and parts of them, which lies in the `in_size` pixels from `held` on.
+Axis crop_axis(
+    double begin,
+    double length,
+    std::int32_t held,
+    std::int32_t in_size,
+    std::int32_t size) {
+  const double cut_front = begin - held;
+  return {
+      .in_size = in_size,
+      .cut_front = cut_front,
+      .cut_back = in_size - cut_front - length,
+      .out_size = size,
+      .count = size};
+}
+
 void cut(
     const ImageView& image,
     const CropPlan& plan,
     Scratch& scratch,
     const Planes& planes) {
-  const std::int32_t x = plan.x - image.x;
-  const std::int32_t y = plan.y - image.y;
-  SWAVD_CHECK(x >= 0 && plan.width > 0);
-  SWAVD_CHECK(y >= 0 && plan.height > 0);
-  SWAVD_CHECK(plan.width <= image.width - x);
-  SWAVD_CHECK(plan.height <= image.height - y);
-  scratch.columns.assign(
-      {.in_size = plan.width,
-       .out_size = plan.size,
-       .count = plan.size,
-       .mirrored = plan.flip});
-  scratch.rows.assign(
-      {.in_size = plan.height, .out_size = plan.size, .count = plan.size});
+  SWAVD_CHECK(plan.x >= 0 && plan.width > 0);
+  SWAVD_CHECK(plan.y >= 0 && plan.height > 0);
+  const Region held =
+      scaled_down({plan.x, plan.y, plan.width, plan.height}, image.denominator);
+  const std::int32_t x = held.x - image.x;
+  const std::int32_t y = held.y - image.y;
+  SWAVD_CHECK(x >= 0 && y >= 0);
+  SWAVD_CHECK(held.width <= image.width - x);
+  SWAVD_CHECK(held.height <= image.height - y);
+  // Eighths of a pixel at most, which are exact.
+  const double whole = image.denominator;
+  Axis columns = crop_axis(
+      plan.x / whole, plan.width / whole, held.x, held.width, plan.size);
+  columns.mirrored = plan.flip;
+  scratch.columns.assign(columns);
+  scratch.rows.assign(crop_axis(
+      plan.y / whole, plan.height / whole, held.y, held.height, plan.size));
   resize(image, x, y, scratch.columns, scratch.rows, scratch.resize, planes);
 }
 

@@ -16,14 +16,14 @@ struct Geometry {
 
   explicit Geometry(const Axis& axis)
       : scale(
-            static_cast<double>(axis.in_size) /
+            (axis.in_size - axis.cut_front - axis.cut_back) /
             static_cast<double>(axis.out_size)),
         support(std::max(scale, 1.0)) {}
 
   /// The centre of the i-th wanted output pixel.
   [[nodiscard]] double center(const Axis& axis, std::int32_t i) const {
     const std::int32_t j = axis.mirrored ? axis.count - 1 - i : i;
-    return (static_cast<double>(axis.first + j) + 0.5) * scale;
+    return axis.cut_front + (static_cast<double>(axis.first + j) + 0.5) * scale;
   }
 };
 
@@ -55,6 +55,8 @@ void Taps::find_bounds(const Axis& axis) {
 
 void Taps::assign(const Axis& axis) {
   SWAVD_CHECK(axis.in_size > 0 && axis.out_size > 0 && axis.count > 0);
+  SWAVD_CHECK(axis.cut_front >= 0 && axis.cut_back >= 0);
+  SWAVD_CHECK(axis.cut_front + axis.cut_back < axis.in_size);
   count_ = axis.count;
   find_bounds(axis);
   const Geometry geometry(axis);

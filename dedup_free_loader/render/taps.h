@@ -8,7 +8,11 @@ namespace swavd::loader {
 
 /// Which output pixels of an axis are wanted, and how it is resized.
 struct Axis {
-  std::int32_t in_size = 0;   ///< source pixels
+  std::int32_t in_size = 0;  ///< source pixels
+  // How much at either end is not resized, in source pixels; parts of pixels
+  // are meant: what is resized is Pillow's `box`.
+  double cut_front = 0;
+  double cut_back = 0;
   std::int64_t out_size = 0;  ///< pixels of the whole resized axis
   std::int64_t first = 0;     ///< the first output pixel wanted
   std::int32_t count = 0;     ///< output pixels wanted
@@ -21,7 +25,7 @@ struct Axis {
 class Taps {
  public:
   /// Computes the weights for `axis`; reuses memory. A source axis and a count
-  /// of at least 1.
+  /// of at least 1, and something left between the cuts.
   void assign(const Axis& axis);
 
   /// Taps of each output pixel.

@@ -157,6 +157,7 @@ loader::LoaderOptions loader_options(const service::Config& config) {
     }
   }
   options.augment = augment_options(config.loader);
+  options.decode_fidelity = config.loader.decode_fidelity;
   options.limits.max_bytes = config.stream.max_record_bytes;
   options.limits.max_pixels = config.loader.max_pixels;
   if (config.loader.isolation == "process") {

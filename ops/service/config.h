@@ -43,6 +43,7 @@ struct LoaderConfig {
   std::uint64_t max_pixels = 33'554'432;
   std::string isolation = "process";  ///< process, none
   std::uint64_t image_timeout_ms = 10'000;
+  double decode_fidelity = 0;  ///< 0: JPEG files are decoded at full size
   std::int64_t niceness = 0;
   std::vector<CropConfig> crops;
   double flip_probability = 0.5;

@@ -62,6 +62,18 @@ const Set& photos() {
   return set;
 }
 
+/// With the crops of a small model: large pictures for them.
+const Set& large_photos() {
+  static const Set set = [] {
+    Set loaded = photos();
+    loaded.crops = {
+        {.count = 2, .size = 96, .scale_min = 0.14, .scale_max = 1.0},
+        {.count = 4, .size = 48, .scale_min = 0.05, .scale_max = 0.14}};
+    return loaded;
+  }();
+  return set;
+}
+
 const Set& cifar() {
   static const Set set = [] {
     Set loaded = load("cifar10-train.tar", 2000);
@@ -184,15 +196,16 @@ void decode_only(benchmark::State& state, GetSet get) {
   });
 }
 
-/// Of the part that the crops need.
-void decode_part(benchmark::State& state, GetSet get) {
+/// Of the part that the crops need, as small as `fidelity` allows.
+void decode_part(benchmark::State& state, GetSet get, double fidelity) {
   const Set& set = get();
   if (missing(state, set)) {
     return;
   }
   each_file(state, set, [&](std::size_t number) {
     const auto choose = [&](std::int32_t width, std::int32_t height) {
-      return swavd::loader::union_of(plans_of(width, height, set, number));
+      return swavd::loader::wanted_by(
+          plans_of(width, height, set, number), fidelity);
     };
     benchmark::DoNotOptimize(decode(set.files[number], choose));
   });
@@ -203,27 +216,31 @@ template <typename Decode>
 void decode_and_render(
     benchmark::State& state,
     const Set& set,
+    double fidelity,
     const Decode& decode) {
   std::vector<float> out = room_for(set);
   each_file(state, set, [&](std::size_t number) {
     std::vector<CropPlan> plans;
     const auto choose = [&](std::int32_t width, std::int32_t height) {
       plans = plans_of(width, height, set, number);
-      return swavd::loader::union_of(plans);
+      return swavd::loader::wanted_by(plans, fidelity);
     };
     render_all(decode(set.files[number], choose), plans, out.data());
     benchmark::ClobberMemory();
   });
 }
 
-void in_process(benchmark::State& state, GetSet get) {
+void in_process(benchmark::State& state, GetSet get, double fidelity) {
   const Set& set = get();
   if (missing(state, set)) {
     return;
   }
   Image image;
   decode_and_render(
-      state, set, [&](const TarFile& file, const ChooseRegion& choose) {
+      state,
+      set,
+      fidelity,
+      [&](const TarFile& file, const ChooseRegion& choose) {
         image = decode(file, choose);
         return ImageView(image);
       });
@@ -240,7 +257,10 @@ void isolated(benchmark::State& state, GetSet get) {
   const Meter meter(state);  // ends after the helper
   swavd::loader::DecodeHelper helper(options);
   decode_and_render(
-      state, set, [&](const TarFile& file, const ChooseRegion& choose) {
+      state,
+      set,
+      /*fidelity=*/0,
+      [&](const TarFile& file, const ChooseRegion& choose) {
         const auto decoded = helper.decode(file.bytes, choose);
         SWAVD_CHECK(decoded.ok());
         return std::get<ImageView>(decoded.value());
@@ -305,15 +325,19 @@ void draw_only(benchmark::State& state) {
 }
 
 BENCHMARK_CAPTURE(decode_only, photos, photos);
-BENCHMARK_CAPTURE(decode_part, photos_2x224_6x96, photos);
-BENCHMARK_CAPTURE(in_process, photos_2x224_6x96, photos);
+BENCHMARK_CAPTURE(decode_part, photos_2x224_6x96, photos, 0);
+BENCHMARK_CAPTURE(decode_part, photos_2x96_4x48, large_photos, 0);
+BENCHMARK_CAPTURE(decode_part, photos_2x96_4x48_scaled, large_photos, 1);
+BENCHMARK_CAPTURE(in_process, photos_2x224_6x96, photos, 0);
+BENCHMARK_CAPTURE(in_process, photos_2x96_4x48, large_photos, 0);
+BENCHMARK_CAPTURE(in_process, photos_2x96_4x48_scaled, large_photos, 1);
 BENCHMARK_CAPTURE(isolated, photos_2x224_6x96, photos);
 BENCHMARK_CAPTURE(render_stage, photos_cut, photos, keep_cut);
 BENCHMARK_CAPTURE(render_stage, photos_cut_jitter, photos, keep_jitter);
 BENCHMARK_CAPTURE(render_stage, photos_cut_blur, photos, keep_blur);
 BENCHMARK_CAPTURE(render_stage, photos_all, photos, keep_all);
 BENCHMARK_CAPTURE(decode_only, cifar, cifar);
-BENCHMARK_CAPTURE(in_process, cifar_2x64_4x32, cifar);
+BENCHMARK_CAPTURE(in_process, cifar_2x64_4x32, cifar, 0);
 BENCHMARK_CAPTURE(isolated, cifar_2x64_4x32, cifar);
 BENCHMARK_CAPTURE(render_stage, cifar_cut, cifar, keep_cut);
 BENCHMARK_CAPTURE(render_stage, cifar_cut_jitter, cifar, keep_jitter);

@@ -55,6 +55,14 @@ std::vector<CropPlan> many_plans(std::int64_t images) {
   return all;
 }
 
+CropPlan cut(std::int32_t width, std::int32_t height, std::int32_t size) {
+  CropPlan plan;
+  plan.size = size;
+  plan.width = width;
+  plan.height = height;
+  return plan;
+}
+
 template <typename Predicate>
 double share(std::span<const CropPlan> plans, const Predicate& predicate) {
   return static_cast<double>(
@@ -301,6 +309,33 @@ TEST(DrawCropPlans, StayWhatTheyWere) {
       JitterOp::kBrightness,
       JitterOp::kSaturation};
   EXPECT_EQ(plan.jitter_order, order);
+}
+
+TEST(WantedBy, TheCropThatShrinksLeastDecidesTheScale) {
+  const CropPlan large = cut(1792, 1800, 224);  // eight times its size
+  const CropPlan half = cut(192, 700, 96);      // twice
+  EXPECT_EQ(wanted_by(std::array{large}, 1).denominator, 8);
+  EXPECT_EQ(wanted_by(std::array{large}, 1.01).denominator, 4);
+  EXPECT_EQ(wanted_by(std::array{large, half}, 1).denominator, 2);
+  EXPECT_EQ(wanted_by(std::array{half, large}, 2).denominator, 1);
+  EXPECT_EQ(wanted_by(std::array{cut(191, 700, 96)}, 1).denominator, 1);
+  EXPECT_EQ(wanted_by(std::array{cut(700, 191, 96)}, 1).denominator, 1);
+}
+
+TEST(WantedBy, NoFidelityIsNoScaling) {
+  EXPECT_EQ(wanted_by(std::array{cut(5000, 5000, 8)}, 0).denominator, 1);
+}
+
+TEST(WantedBy, TheRegionHoldsAllCrops) {
+  CropPlan first = cut(30, 20, 8);
+  CropPlan second = cut(10, 50, 8);
+  first.x = 7;
+  second.y = 3;
+  const Region region = wanted_by(std::array{first, second}, 1).region;
+  EXPECT_EQ(region.x, 0);
+  EXPECT_EQ(region.y, 0);
+  EXPECT_EQ(region.width, 37);
+  EXPECT_EQ(region.height, 53);
 }
 
 }  // namespace

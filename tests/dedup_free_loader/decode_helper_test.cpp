@@ -74,8 +74,8 @@ void expect_as_in_process(
   const auto& image = std::get<Image>(here);
   const auto& view = std::get<ImageView>(there);
   ASSERT_EQ(
-      std::tie(image.x, image.y, image.width, image.height),
-      std::tie(view.x, view.y, view.width, view.height));
+      std::tie(image.x, image.y, image.width, image.height, image.denominator),
+      std::tie(view.x, view.y, view.width, view.height, view.denominator));
   EXPECT_EQ(std::memcmp(image.rgb.data(), view.rgb, image.rgb.size()), 0);
 }
 
@@ -86,6 +86,11 @@ Region part_of(std::int32_t width, std::int32_t height) {
       .y = height / 4,
       .width = (width + 1) / 2,
       .height = (height + 1) / 2};
+}
+
+/// The same at 1/4.
+Wanted quarter_of(std::int32_t width, std::int32_t height) {
+  return {part_of(width, height), 4};
 }
 
 TEST(DecodeHelper, GivesForEveryFileWhatDecodingInProcessGives) {
@@ -107,6 +112,7 @@ TEST(DecodeHelper, GivesForEveryFileWhatDecodingInProcessGives) {
     SCOPED_TRACE(i);
     expect_as_in_process(helper, files[i], nullptr);
     expect_as_in_process(helper, files[i], part_of);
+    expect_as_in_process(helper, files[i], quarter_of);
   }
 }
 
@@ -142,7 +148,7 @@ TEST_P(Fault, CostsTheFileAndNothingElse) {
 INSTANTIATE_TEST_SUITE_P(
     Decoders,
     Fault,
-    ::testing::Values("!segv", "!abort", "!exit", "!write", "!lie"));
+    ::testing::Values("!segv", "!abort", "!exit", "!write", "!lie", "!scale"));
 
 class Forbidden : public ::testing::TestWithParam<const char*> {};
 

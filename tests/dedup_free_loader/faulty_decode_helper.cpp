@@ -56,6 +56,19 @@ Image lie() {
   return image;
 }
 
+/// Gives a picture at a scale that nobody wants.
+Image scale(const ChooseRegion& choose) {
+  Image image;
+  image.width = 2;
+  image.height = 2;
+  image.denominator = 2;
+  image.rgb.resize(12);
+  if (choose) {
+    choose(4, 4);
+  }
+  return image;
+}
+
 std::variant<Image, Rejection> eat_memory() {
   try {
     for (std::size_t mebibytes = 0;; ++mebibytes) {
@@ -84,6 +97,8 @@ decode(Bytes file, const DecodeLimits& limits, const ChooseRegion& choose) {
     return write_out_of_bounds();
   } else if (word == "!lie") {
     return lie();
+  } else if (word == "!scale") {
+    return scale(choose);
   } else if (word == "!memory") {
     return eat_memory();
   } else if (word == "!open") {

@@ -10,6 +10,7 @@
 
 #include "dedup_free_loader/image.h"
 #include "ops/base/philox.h"
+#include "tests/dedup_free_loader/golden.h"
 #include "tests/ingest/memory_stream.h"
 
 namespace swavd::loader {
@@ -17,6 +18,8 @@ namespace {
 
 using ingest::testing::MemoryStream;
 using std::chrono::milliseconds;
+using ::testing::ElementsAre;
+using ::testing::Pair;
 
 constexpr milliseconds kLong{20'000};
 constexpr const char* kHelper = SWAVD_TEST_BIN_DIR "/swavd-decode";
@@ -133,6 +136,34 @@ TEST(Loader, CropsDoNotDependOnTheNumberOfWorkersNorOnWhereTheyDecode) {
   }
 }
 
+/// A batch of one photograph, four times, decoded as said.
+std::vector<float> crops_of_jpegs(double fidelity, const char* helper) {
+  const auto stream = MemoryStream::make("t", 1);
+  for (int i = 0; i < 4; ++i) {
+    stream->append(
+        0,
+        testing::read_bytes(
+            testing::golden_folder() / "decode" / "rgb420.jpg"));
+  }
+  const auto source = assigned_source(*stream);
+  LoaderOptions options = small_options();
+  options.crops = {{.count = 2, .size = 6, .scale_min = 0.6, .scale_max = 1}};
+  options.decode_helper = helper;
+  options.decode_fidelity = fidelity;
+  const auto loader = start_loader(*source, options, host_allocator());
+  return floats_of(*next_batch(*loader));
+}
+
+TEST(Loader, AFidelityLetsItDecodeSmallerWhereverItDecodes) {
+  const std::vector<float> full = crops_of_jpegs(0, "");
+  EXPECT_EQ(crops_of_jpegs(0, kHelper), full);
+  // At 1/2 no crop has four pixels for each of its side.
+  EXPECT_EQ(crops_of_jpegs(4, ""), full);
+  const std::vector<float> smaller = crops_of_jpegs(1, "");
+  EXPECT_NE(smaller, full);
+  EXPECT_EQ(crops_of_jpegs(1, kHelper), smaller);
+}
+
 TEST(Loader, AFileThatBreaksItsDecoderIsRejectedAndTheRestGoesOn) {
   const auto stream = MemoryStream::make("t", 1);
   const char* const kWords[] = {"!segv", "!loop", "!abort"};
@@ -161,10 +192,10 @@ TEST(Loader, AFileThatBreaksItsDecoderIsRejectedAndTheRestGoesOn) {
   }
   EXPECT_THAT(
       rejected,
-      testing::ElementsAre(
-          testing::Pair(0, RejectReason::kDecoderCrashed),
-          testing::Pair(3, RejectReason::kTimeout),
-          testing::Pair(6, RejectReason::kDecoderCrashed)));
+      ElementsAre(
+          Pair(0, RejectReason::kDecoderCrashed),
+          Pair(3, RejectReason::kTimeout),
+          Pair(6, RejectReason::kDecoderCrashed)));
   EXPECT_EQ(loader->stats().images_rejected, 3U);
 }
 
@@ -253,7 +284,7 @@ TEST(Loader, RoundRobinTakesStrictTurnsAndSaysWhoseIsNext) {
   for (const Slot& slot : batch->slots) {
     partitions.push_back(slot.address.partition);
   }
-  EXPECT_THAT(partitions, testing::ElementsAre(1, 2, 0, 1));
+  EXPECT_THAT(partitions, ElementsAre(1, 2, 0, 1));
   EXPECT_EQ(batch->turn_after, 2);
 }
 

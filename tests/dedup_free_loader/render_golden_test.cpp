@@ -101,6 +101,24 @@ TEST(RenderGolden, CropsAreThoseOfPillowAndTorchvision) {
   EXPECT_GT(count, 60);
 }
 
+TEST(RenderGolden, CropsOfAScaledPictureAreThoseOfPillowsBoxes) {
+  const auto folder = testing::golden_folder() / "render";
+  Image source = testing::read_rgb(folder / "source.rgb");
+  const ByteVector expected = testing::read_bytes(folder / "boxes.rgb");
+  Bytes rest(expected);
+  std::ifstream cases(folder / "boxes.txt");
+  CropPlan plan;
+  int count = 0;
+  while (cases >> source.denominator >> plan.x >> plan.y >> plan.width >>
+         plan.height >> plan.size >> plan.flip) {
+    SCOPED_TRACE("boxes.txt, line " + std::to_string(++count));
+    const Bytes picture = next_picture(rest, plan.size);
+    EXPECT_EQ(largest_difference(rendered(source, plan), picture), 0);
+  }
+  EXPECT_TRUE(rest.empty());
+  EXPECT_GT(count, 30);
+}
+
 TEST(RenderGolden, EvaluationViewsAreThoseOfTransformers) {
   const auto folder = testing::golden_folder() / "render";
   const Image source = testing::read_rgb(folder / "source.rgb");

@@ -77,6 +77,14 @@ void check_loader(const LoaderConfig& loader, Found& found) {
       static_cast<double>(loader.eval_size),
       "loader.eval_resize",
       static_cast<double>(loader.eval_resize));
+  if (loader.decode_fidelity > 0 && loader.decode_fidelity < 1) {
+    found.push_back(
+        {{"loader.decode_fidelity"},
+         fmt::format(
+             "{} would enlarge crops that were large enough: write 1 or more, "
+             "or 0 for decoding at full size",
+             loader.decode_fidelity)});
+  }
   if (loader.crops.empty()) {
     found.push_back(
         {{"loader.crops"}, "is missing: name a model.preset or set it"});

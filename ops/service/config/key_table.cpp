@@ -159,6 +159,8 @@ const Key kKeys[] = {
    "Where images are decoded: `process` has each decoding thread use a process that can do nothing else, so that a file which breaks a decoder costs one record; `none` decodes in swavd itself, for streams you trust."},
   {"loader.image_timeout", SWAVD_FIELD(loader.image_timeout_ms), whole(Form::kMilliseconds, 10, 3'600'000, "duration"), kRestart,
    "CPU time that decoding one image may take before it is rejected as `timeout`; `process` only."},
+  {"loader.decode_fidelity", SWAVD_FIELD(loader.decode_fidelity), real(0, 16), kLineage,
+   "Large JPEG files may be decoded at 1/2, 1/4 or 1/8, which is faster and changes the crops a little, as long as each crop is cut from at least so many pixels for each one of its side, 1 or more; 0: never. See [architecture.md](architecture.md#decoding)."},
   {"loader.niceness", SWAVD_FIELD(loader.niceness), integer(0, 19), kRestart,
    "Scheduling priority of the decoding threads; higher yields more."},
   {"loader.crops", SWAVD_FIELD(loader.crops), form_only(Form::kCrops), kLineage,

@@ -4,14 +4,16 @@
   decode/NAME.EXT + NAME.EXT.rgb   a small file and Pillow's convert("RGB")
   render/source.rgb                the picture that crops are cut from
   render/crops.txt, crops.rgb      crop plans and Pillow's pixels for them
+  render/boxes.txt, boxes.rgb      crops of a picture at 1/2, 1/4 or 1/8
   render/centers.txt, centers.rgb  evaluation views likewise
 
-Each .rgb starts with one line "WIDTH HEIGHT\n", but for crops.rgb and
-centers.rgb, which are bare pixels in the order of their text files.
+Each .rgb starts with one line "WIDTH HEIGHT\n", but for crops.rgb, boxes.rgb
+and centers.rgb, which are bare pixels in the order of their text files.
 The files were written with Pillow 9.4.0 and libjpeg-turbo 2.1.5 (Debian 12);
 the tests only read them. usage: make_golden.py
 """
 import io
+import math
 import pathlib
 import random
 import struct
@@ -270,6 +272,32 @@ def crop_cases():
                "s": float32(rng.uniform(.2, 1.8)), "h": float32(rng.uniform(-.2, .2))}
 
 
+def box_cases():
+    """Denominators and boxes in pixels of a picture so many times as large."""
+    for denominator, box, size, flip in (
+            (1, (11, 7, 63, 51), 24, 0), (2, (0, 0, 180, 140), 24, 0), (2, (21, 13, 101, 87), 24, 0),
+            (2, (21, 13, 101, 87), 24, 1), (4, (3, 5, 7, 9), 8, 0), (4, (77, 41, 130, 179), 32, 0),
+            (4, (77, 42, 131, 178), 30, 1), (4, (359, 279, 1, 1), 4, 0), (8, (1, 1, 718, 558), 16, 0),
+            (8, (700, 3, 15, 15), 9, 1), (8, (203, 157, 333, 250), 32, 0), (8, (5, 550, 400, 9), 16, 0)):
+        yield denominator, box, size, flip
+    rng = random.Random(11)
+    for _ in range(20):
+        denominator = rng.choice((2, 4, 8))
+        w, h = rng.randint(denominator, 90 * denominator), rng.randint(denominator, 70 * denominator)
+        x, y = rng.randint(0, 90 * denominator - w), rng.randint(0, 70 * denominator - h)
+        yield denominator, (x, y, w, h), rng.choice((12, 15, 20)), rng.randint(0, 1)
+
+
+def fractional_crop(source, denominator, box, size, flip):
+    """The pixels that hold the box, of which `resize` is told the exact place."""
+    left, top = box[0] / denominator, box[1] / denominator
+    right, bottom = (box[0] + box[2]) / denominator, (box[1] + box[3]) / denominator
+    x, y = math.floor(left), math.floor(top)
+    image = source.crop((x, y, math.ceil(right), math.ceil(bottom)))
+    image = image.resize((size, size), Image.BILINEAR, box=(left - x, top - y, right - x, bottom - y))
+    return image.transpose(Image.FLIP_LEFT_RIGHT) if flip else image
+
+
 def center(source, box, resize, size):
     """transformers' shortest-edge resize and centre crop, in its own words:
     new_long = int(resize * long / short); top = (height - size) // 2."""
@@ -296,6 +324,12 @@ def make_renders():
         pixels += render(source, case).tobytes()
     (folder / "crops.txt").write_text("\n".join(lines) + "\n")
     (folder / "crops.rgb").write_bytes(pixels)
+    lines, pixels = [], b""
+    for denominator, box, size, flip in box_cases():
+        lines.append(" ".join(map(str, (denominator, *box, size, flip))))
+        pixels += fractional_crop(source, denominator, box, size, flip).tobytes()
+    (folder / "boxes.txt").write_text("\n".join(lines) + "\n")
+    (folder / "boxes.rgb").write_bytes(pixels)
     lines, pixels = [], b""
     for box, resize, size in (((0, 0, 90, 70), 32, 32), ((0, 0, 90, 70), 37, 32), ((0, 0, 41, 70), 32, 28),
                               ((0, 0, 41, 70), 33, 33), ((10, 0, 80, 70), 24, 21), ((3, 3, 8, 8), 16, 16),

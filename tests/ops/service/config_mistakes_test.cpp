@@ -327,6 +327,11 @@ INSTANTIATE_TEST_SUITE_P(
             "loader.blur_sigma_min",
             "above loader.blur_sigma_max = 2"},
         OneMistake{
+            "[loader]\ndecode_fidelity = 0.5",
+            2,
+            "loader.decode_fidelity",
+            "write 1 or more, or 0"},
+        OneMistake{
             "[loader]\neval_size = 96\neval_resize = 64",
             2,
             "loader.eval_size",
