@@ -33,6 +33,11 @@ Region middle(std::int32_t width, std::int32_t height) {
   return {.x = width / 2, .y = height / 2, .width = 1, .height = 1};
 }
 
+/// The same at 1/4.
+Wanted small_middle(std::int32_t width, std::int32_t height) {
+  return {middle(width, height), 4};
+}
+
 std::vector<ByteVector> golden_inputs() {
   std::vector<ByteVector> files;
   for (const auto& entry : std::filesystem::directory_iterator(
@@ -61,6 +66,7 @@ TEST(DecodeRobustness, EveryBrokenCopyHasAnAnswer) {
       // A fresh copy of exact size, so that a sanitizer sees an overrun.
       ASSERT_TRUE(is_sound(ByteVector(broken)));
       ASSERT_TRUE(is_sound(ByteVector(broken), middle));
+      ASSERT_TRUE(is_sound(ByteVector(broken), small_middle));
     }
   }
 }
@@ -76,6 +82,7 @@ TEST(DecodeRobustness, OddFilesOfTheWildHaveAnAnswer) {
   for (const auto& file : files) {
     EXPECT_TRUE(is_sound(file.bytes)) << file.name;
     EXPECT_TRUE(is_sound(file.bytes, middle)) << file.name;
+    EXPECT_TRUE(is_sound(file.bytes, small_middle)) << file.name;
     const auto decoded = decode_image(file.bytes, {});
     const auto* rejection = std::get_if<Rejection>(&decoded);
     if (rejection == nullptr) {
