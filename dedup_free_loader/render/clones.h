@@ -14,3 +14,8 @@
 /// For helpers of such a function: outside of it they would be compiled for
 /// the lowest level only.
 #define SWAVD_INLINE inline __attribute__((always_inline))
+
+/// For functions written with AVX2's intrinsics, called where the CPU has it.
+#if defined(__x86_64__)
+#define SWAVD_AVX2 __attribute__((target("avx2")))
+#endif

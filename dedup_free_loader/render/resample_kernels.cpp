@@ -45,8 +45,6 @@ void resample_row_plain(
 
 #if defined(__x86_64__)
 
-#define SWAVD_AVX2 __attribute__((target("avx2")))
-
 /// The sums of two pixels, R, G, B and nothing, one in either half. `pixel` and
 /// `next` point to their first taps, `halves` to their weights.
 template <std::size_t kTaps>

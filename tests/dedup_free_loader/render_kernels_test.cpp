@@ -9,6 +9,7 @@
 #include "dedup_free_loader/render/blur.h"
 #include "dedup_free_loader/render/color.h"
 #include "dedup_free_loader/render/taps.h"
+#include "ops/base/philox.h"
 
 namespace swavd::loader {
 namespace {
@@ -200,6 +201,81 @@ TEST(BoxFilter, HasAThirdOfTheGaussiansVariance) {
     total += 2.0 * box.far_weight / kOne;
     EXPECT_NEAR(total, 1.0, 1e-5);
     EXPECT_NEAR(variance, double{sigma} * sigma / 3, 1e-4);
+  }
+}
+
+/// One pass of the box over a line, edges extended.
+std::vector<std::uint8_t> box_pass(
+    const std::vector<std::uint8_t>& line,
+    const BoxFilter& box) {
+  const auto last = static_cast<std::int32_t>(line.size()) - 1;
+  const auto at = [&](std::int32_t i) {
+    return std::uint64_t{
+        line[static_cast<std::size_t>(std::clamp(i, 0, last))]};
+  };
+  std::vector<std::uint8_t> out(line.size());
+  for (std::int32_t i = 0; i <= last; ++i) {
+    std::uint64_t near = 0;
+    for (std::int32_t k = -box.radius; k <= box.radius; ++k) {
+      near += at(i + k);
+    }
+    const std::uint64_t far = at(i - box.radius - 1) + at(i + box.radius + 1);
+    const std::uint64_t sum = near * box.near_weight + far * box.far_weight;
+    out[static_cast<std::size_t>(i)] =
+        static_cast<std::uint8_t>((sum + (1U << 23U)) >> 24U);
+  }
+  return out;
+}
+
+/// Three passes over the line of `count` pixels, `step` bytes apart.
+void blur_line(
+    const BoxFilter& box,
+    std::uint8_t* first,
+    std::size_t count,
+    std::size_t step) {
+  std::vector<std::uint8_t> line(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    line[i] = first[i * step];
+  }
+  for (int pass = 0; pass < 3; ++pass) {
+    line = box_pass(line, box);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    first[i * step] = line[i];
+  }
+}
+
+TEST(Blur, IsThreeRoundedPassesOfTheBoxInEitherDirection) {
+  Random random(stream_key(1, "blur"));
+  for (const std::size_t size : {1U, 2U, 31U, 32U, 67U}) {
+    for (float sigma = 0.05F; sigma < 6; sigma *= 1.07F) {
+      std::array<std::vector<std::uint8_t>, 3> levels;
+      Planes planes;
+      planes.size = size;
+      for (std::size_t c = 0; c < 3; ++c) {
+        levels[c].resize(size * size);
+        for (std::uint8_t& level : levels[c]) {
+          // Extremes, which sums could overflow at, are as likely as others.
+          const std::uint32_t draw = random.below(512);
+          level =
+              static_cast<std::uint8_t>(draw < 256 ? draw : 255 * (draw % 2));
+        }
+        planes.plane[c] = levels[c].data();
+      }
+      auto expected = levels;
+      const BoxFilter box = box_for(sigma);
+      for (auto& plane : expected) {
+        for (std::size_t i = 0; i < size; ++i) {
+          blur_line(box, &plane[i * size], size, 1);
+        }
+        for (std::size_t i = 0; i < size; ++i) {
+          blur_line(box, &plane[i], size, size);
+        }
+      }
+      BlurScratch scratch;
+      blur(sigma, /*channels=*/3, scratch, planes);
+      ASSERT_EQ(levels, expected) << size << " pixels, sigma " << sigma;
+    }
   }
 }
 
