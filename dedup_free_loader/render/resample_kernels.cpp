@@ -56,34 +56,19 @@ SWAVD_AVX2 inline __m256i weigh_pixels(
   // Two neighbours become R R, G G, B B of 16 bits.
   const __m256i by_channel = _mm256_broadcastsi128_si256(
       _mm_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1));
-  // Of [upper first, upper second, lower first, lower second] to each pixel its
-  // own, four times.
-  const __m256i upper = _mm256_setr_epi32(
-      0x03020100,
-      0x03020100,
-      0x03020100,
-      0x03020100,
-      0x07060504,
-      0x07060504,
-      0x07060504,
-      0x07060504);
-  const __m256i lower = _mm256_add_epi32(upper, _mm256_set1_epi32(0x08080808));
   const std::size_t last = kTaps == 0 ? taps : kTaps;
   __m256i upper_sum = _mm256_setzero_si256();
   __m256i lower_sum = _mm256_set1_epi32(kHalf);
-  for (std::size_t k = 0; k < last; k += 2, halves += 4) {
+  const auto* weights = reinterpret_cast<const __m256i*>(halves);
+  for (std::size_t k = 0; k < last; k += 2, weights += 2) {
     const __m256i packed = _mm256_set_m128i(
         _mm_loadl_epi64(reinterpret_cast<const __m128i*>(next + 3 * k)),
         _mm_loadl_epi64(reinterpret_cast<const __m128i*>(pixel + 3 * k)));
     const __m256i levels = _mm256_shuffle_epi8(packed, by_channel);
-    const __m256i weights = _mm256_broadcastsi128_si256(
-        _mm_loadu_si128(reinterpret_cast<const __m128i*>(halves)));
     upper_sum = _mm256_add_epi32(
-        upper_sum,
-        _mm256_madd_epi16(levels, _mm256_shuffle_epi8(weights, upper)));
+        upper_sum, _mm256_madd_epi16(levels, _mm256_loadu_si256(weights)));
     lower_sum = _mm256_add_epi32(
-        lower_sum,
-        _mm256_madd_epi16(levels, _mm256_shuffle_epi8(weights, lower)));
+        lower_sum, _mm256_madd_epi16(levels, _mm256_loadu_si256(weights + 1)));
   }
   const __m256i sum =
       _mm256_add_epi32(_mm256_slli_epi32(upper_sum, kHalfBits), lower_sum);
@@ -97,7 +82,7 @@ SWAVD_AVX2 void resample_row_avx2(
     std::size_t count,
     std::uint8_t* out) {
   const std::size_t taps = kTaps == 0 ? columns.taps : kTaps;
-  const std::size_t stride = (taps + 1) / 2 * 4;  // of two pixels' weights
+  const std::size_t stride = (taps + 1) / 2 * 16;  // of two pixels' weights
   // Packing puts the pixels in the order 0, 2, 1, 3.
   const __m128i by_channel =
       _mm_setr_epi8(0, 8, 4, 12, 1, 9, 5, 13, 2, 10, 6, 14, 3, 11, 7, 15);
@@ -197,7 +182,7 @@ void halve_weights(
     std::vector<std::int32_t>& halves) {
   constexpr std::int32_t kLower = (1 << kHalfBits) - 1;
   const std::size_t pairs = (taps + 1) / 2;
-  halves.resize(count * pairs * 2);
+  halves.resize(count * pairs * 8);
   std::int32_t* out = halves.data();
   for (std::size_t i = 0; i < count; i += 2) {
     for (std::size_t k = 0; k < taps; k += 2) {
@@ -205,10 +190,11 @@ void halve_weights(
         const std::int32_t* own = weights + (i + pixel) * taps;
         const std::int32_t left = own[k];
         const std::int32_t right = k + 1 < taps ? own[k + 1] : 0;
-        out[pixel] = (left >> kHalfBits) | (right >> kHalfBits) << 16;
-        out[2 + pixel] = (left & kLower) | (right & kLower) << 16;
+        std::int32_t* const upper = out + 4 * pixel;
+        std::fill_n(upper, 4, (left >> kHalfBits) | (right >> kHalfBits) << 16);
+        std::fill_n(upper + 8, 4, (left & kLower) | (right & kLower) << 16);
       }
-      out += 4;
+      out += 16;
     }
   }
 }

@@ -25,7 +25,8 @@ struct RowTaps {
 /// Splits weights of 22 bits in two halves of 11, which a multiplication of 16
 /// bits takes two of at once: exact all the same. For each two of the `count`
 /// pixels (an even number) and each two of the taps (0 behind the last) the
-/// upper halves of the first and of the second pixel, then the lower ones.
+/// upper halves of the first and of the second pixel, then the lower ones, each
+/// four times: as they are multiplied with the levels of R, G, B and nothing.
 void halve_weights(
     const std::int32_t* weights,
     std::size_t count,
