@@ -10,6 +10,9 @@ namespace swavd::loader {
 /// Bytes that may be read behind a row, and what rows are rounded up to.
 inline constexpr std::size_t kRowSlack = 64;
 
+/// Bytes that `resample_row` reads behind the last tap's pixel at most.
+inline constexpr std::size_t kReadBehind = 5;
+
 constexpr std::size_t round_up(std::size_t value, std::size_t unit) {
   return (value + unit - 1) / unit * unit;
 }
@@ -34,8 +37,8 @@ void halve_weights(
     std::vector<std::int32_t>& halves);
 
 /// Resamples one row of interleaved RGB: `count` pixels, a multiple of 4, to
-/// `out`, all R, then all G, then all B. Reads up to 5 bytes behind the last
-/// tap's pixel.
+/// `out`, all R, then all G, then all B. Reads up to `kReadBehind` bytes
+/// behind the last tap's pixel.
 void resample_row(
     const std::uint8_t* row,
     const RowTaps& columns,

@@ -23,7 +23,7 @@ Span used_rows(const Taps& rows) {
   return {*low, *high + rows.taps()};
 }
 
-/// A pointer to pixel (x, y) that may be read a few bytes behind its row.
+/// A pointer to pixel (x, y) whose row may be read a few bytes beyond its end.
 const std::uint8_t* readable_row(
     const ImageView& image,
     std::int32_t x,
@@ -32,7 +32,8 @@ const std::uint8_t* readable_row(
   const std::size_t stride = static_cast<std::size_t>(image.width) * 3;
   const std::size_t left = static_cast<std::size_t>(x) * 3;
   const std::uint8_t* row = image.rgb + static_cast<std::size_t>(y) * stride;
-  if (y + 1 < image.height) {
+  const auto rows_below = static_cast<std::size_t>(image.height - 1 - y);
+  if (rows_below * stride >= kReadBehind) {
     return row + left;
   }
   copy.resize(stride - left + kRowSlack);

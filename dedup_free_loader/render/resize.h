@@ -13,7 +13,7 @@ namespace swavd::loader {
 struct ResizeScratch {
   std::vector<std::uint8_t> rows;     // resized along x only
   std::vector<std::uint8_t> row;      // one row, all channels
-  std::vector<std::uint8_t> last;     // a copy of the image's last row
+  std::vector<std::uint8_t> last;     // a copy of one of the image's last rows
   std::vector<std::int32_t> offsets;  // of the columns' first taps, in bytes
   std::vector<std::int32_t> halves;   // of the columns' weights
 };

@@ -8,8 +8,11 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "dedup_free_loader/crop_plan.h"
+#include "ops/base/check.h"
 #include "tests/dedup_free_loader/golden.h"
 
 namespace swavd::loader {
@@ -194,6 +197,57 @@ TEST(CpuRenderer, APlanOfAnotherSizeLeavesNothingBehind) {
   const ByteVector between = rendered(source, large);
   EXPECT_EQ(rendered(source, small), before);
   EXPECT_EQ(rendered(source, large), between);
+}
+
+/// A page behind which there is nothing to be read.
+class GuardedPage {
+ public:
+  GuardedPage()
+      : size_(static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))),
+        pages_(::mmap(
+            nullptr,
+            2 * size_,
+            PROT_READ | PROT_WRITE,
+            MAP_PRIVATE | MAP_ANONYMOUS,
+            -1,
+            0)) {
+    SWAVD_CHECK(pages_ != MAP_FAILED);
+    SWAVD_CHECK(::mprotect(end(), size_, PROT_NONE) == 0);
+  }
+
+  GuardedPage(const GuardedPage&) = delete;
+  GuardedPage& operator=(const GuardedPage&) = delete;
+
+  ~GuardedPage() { ::munmap(pages_, 2 * size_); }
+
+  [[nodiscard]] std::uint8_t* end() const {
+    return static_cast<std::uint8_t*>(pages_) + size_;
+  }
+
+ private:
+  std::size_t size_;
+  void* pages_;
+};
+
+TEST(CpuRenderer, ReadsNothingBehindThePicture) {
+  const GuardedPage page;
+  for (std::int32_t width = 1; width <= 9; ++width) {
+    for (std::int32_t height = 1; height <= 9; ++height) {
+      ImageView image;
+      image.width = width;
+      image.height = height;
+      std::uint8_t* const first = page.end() - 3L * width * height;
+      std::fill(first, page.end(), std::uint8_t{99});
+      image.rgb = first;
+      CropPlan plan;
+      plan.size = 4;
+      plan.width = width;
+      plan.height = height;
+      std::vector<float> out(4 * 4 * 3);
+      CpuRenderer().render(image, plan, levels_only(), out.data());
+      EXPECT_EQ(to_levels(out), ByteVector(out.size(), 99));
+    }
+  }
 }
 
 }  // namespace
