@@ -12,6 +12,7 @@
 #include <variant>
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -175,6 +176,11 @@ std::uint64_t address_space(const Message& start) {
 int serve_decoding(const DecodeFile& decode) {
   constexpr int kUsage = 64;
   constexpr int kUnavailable = 69;
+  // What one picture needed is kept for the next: given back, each would have
+  // its pages faulted in anew.
+  constexpr int kKeptBytes = 32 << 20;
+  ::mallopt(M_MMAP_THRESHOLD, kKeptBytes);
+  ::mallopt(M_TRIM_THRESHOLD, kKeptBytes);
   // Not to outlive a worker that was killed while this process waits for it.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
 
