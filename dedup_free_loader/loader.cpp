@@ -10,6 +10,7 @@
 #include <variant>
 
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/resource.h>
 
 #include "dedup_free_loader/assembly/assembly.h"
@@ -25,7 +26,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// CPU time of the calling thread, seconds.
 void lower_priority(std::int32_t niceness) {
   // On Linux a thread has a niceness of its own; who == 0 is the caller.
   if (niceness > 0 && ::setpriority(PRIO_PROCESS, 0, niceness) != 0) {
@@ -34,6 +34,24 @@ void lower_priority(std::int32_t niceness) {
         fmt::format(
             "cannot lower the workers' priority: {}", std::strerror(errno)));
   }
+}
+
+/// Keeps the calling thread, and what it starts, on one core. They take turns,
+/// and what one has written is in that core's caches for the other.
+Status stay_on(std::int32_t core) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<std::size_t>(core), &set);
+  if (::sched_setaffinity(0, sizeof(set), &set) != 0) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        fmt::format(
+            "a decoding thread cannot be kept on core {}: {}; loader.cores "
+            "may only name cores that this machine has and swavd is given",
+            core,
+            std::strerror(errno))};
+  }
+  return ok_status();
 }
 
 class ThreadedLoader final : public Loader {
@@ -52,7 +70,7 @@ class ThreadedLoader final : public Loader {
     for (std::int32_t i = 0; i < options.workers; ++i) {
       threads_.emplace_back(
           fmt::format("loader-{}", i),
-          [this](const std::stop_token&) { work(); });
+          [this, i](const std::stop_token&) { work(i); });
     }
   }
 
@@ -125,8 +143,16 @@ class ThreadedLoader final : public Loader {
 
   /// A worker: decodes one record after the other, waits for its turn to take
   /// a slot, renders into the slot.
-  void work() {
+  void work(std::size_t number) {
     lower_priority(options_.niceness);
+    if (!options_.cores.empty()) {
+      const Status kept =
+          stay_on(options_.cores[number % options_.cores.size()]);
+      if (!kept.ok()) {
+        assembly_.abort(kept.error());
+        records_.close();
+      }
+    }
     std::optional<DecodeHelper> helper;
     if (!options_.decode_helper.empty()) {
       helper.emplace(HelperOptions{

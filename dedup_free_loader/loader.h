@@ -52,6 +52,9 @@ struct LoaderOptions {
   bool center = false;
   std::int32_t center_resize = 0;
   std::int32_t niceness = 0;  ///< of the workers, 0-19
+  /// Worker i, and the process that decodes for it, stay on core i, counted
+  /// round; empty: they run anywhere.
+  std::vector<std::int32_t> cores;
   /// `swavd-decode`: each worker has a process of its own decode, which can do
   /// nothing else. Empty: the worker decodes.
   std::string decode_helper;

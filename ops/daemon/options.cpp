@@ -122,6 +122,10 @@ std::int32_t loader_workers(const service::Config& config) {
   if (config.loader.workers > 0) {
     return narrow(config.loader.workers);
   }
+  const auto own = service::parse_cores(config.loader.cores);
+  if (own.ok() && !own.value().empty()) {
+    return narrow(static_cast<std::int64_t>(own.value().size()));
+  }
   const auto cores =
       static_cast<std::int32_t>(std::thread::hardware_concurrency());
   return std::max(1, cores / 2);
@@ -166,6 +170,9 @@ loader::LoaderOptions loader_options(const service::Config& config) {
   options.image_timeout =
       std::chrono::milliseconds(config.loader.image_timeout_ms);
   options.niceness = narrow(config.loader.niceness);
+  const auto cores = service::parse_cores(config.loader.cores);
+  SWAVD_CHECK(cores.ok());  // a checked configuration
+  options.cores = cores.value();
   return options;
 }
 

@@ -34,7 +34,9 @@ struct StreamConfig {
 
 struct LoaderConfig {
   std::int64_t batch_images = 128;
-  std::int64_t workers = 0;  ///< 0: one for every two cores, at least 1
+  /// 0: one for each of `cores`, else one for every two cores, at least 1.
+  std::int64_t workers = 0;
+  std::string cores;  ///< of the workers, see `parse_cores`; empty: any
   std::int64_t prefetch_batches = 2;
   std::string order = "arrival";  ///< arrival, round_robin
   std::int64_t shuffle_records = 1024;
@@ -314,5 +316,10 @@ struct KeyChange {
 /// An RFC 3339 time ("2026-01-31T12:00:00Z") in Unix milliseconds. Errors:
 /// kInvalidArgument.
 [[nodiscard]] Result<std::int64_t> parse_time_ms(std::string_view text);
+
+/// "2-5,8": CPU cores by number, ascending and each once; of an empty text,
+/// none. Errors: kInvalidArgument.
+[[nodiscard]] Result<std::vector<std::int32_t>> parse_cores(
+    std::string_view text);
 
 }  // namespace swavd::service

@@ -1,12 +1,16 @@
 #include "dedup_free_loader/loader.h"
 
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
+#include <string>
 #include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include "dedup_free_loader/image.h"
 #include "ops/base/philox.h"
@@ -211,6 +215,55 @@ TEST(Loader, AHelperThatCannotStartEndsTheLoaderWithTheReason) {
   const auto next = loader->next(kLong);
   ASSERT_FALSE(next.ok());
   EXPECT_EQ(next.error().code, ErrorCode::kUnavailable);
+}
+
+void expect_only_core_0(pid_t of) {
+  cpu_set_t set;
+  ASSERT_EQ(::sched_getaffinity(of, sizeof(set), &set), 0);
+  EXPECT_EQ(CPU_COUNT(&set), 1);
+  EXPECT_TRUE(CPU_ISSET(0, &set));
+}
+
+TEST(Loader, WorkersAndTheirHelpersStayOnTheirCores) {
+  const auto stream = MemoryStream::make("t", 1);
+  for (std::uint64_t i = 0; i < 16; ++i) {
+    stream->append(0, picture(i % 3));
+  }
+  const auto source = assigned_source(*stream);
+  LoaderOptions options = small_options(3);
+  options.decode_helper = kHelper;
+  options.cores = {0};
+  const auto loader = start_loader(*source, options, host_allocator());
+  (void)next_batch(*loader);
+  int workers = 0;
+  int helpers = 0;
+  for (const auto& task :
+       std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string name;
+    std::ifstream(task.path() / "comm") >> name;
+    if (name.starts_with("loader-") && name != "loader-read") {
+      ++workers;
+      expect_only_core_0(std::stoi(task.path().filename()));
+      std::ifstream children(task.path() / "children");
+      for (pid_t child = 0; children >> child; ++helpers) {
+        expect_only_core_0(child);
+      }
+    }
+  }
+  EXPECT_EQ(workers, 3);
+  EXPECT_GE(helpers, 1);
+}
+
+TEST(Loader, ACoreThatIsNotThereEndsTheLoaderAndIsNamed) {
+  const auto stream = MemoryStream::make("t", 1);
+  const auto source = assigned_source(*stream);
+  LoaderOptions options = small_options(2);
+  options.cores = {1023};
+  const auto loader = start_loader(*source, options, host_allocator());
+  const auto next = loader->next(kLong);
+  ASSERT_FALSE(next.ok());
+  EXPECT_EQ(next.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(next.error().message, ::testing::HasSubstr("core 1023"));
 }
 
 TEST(Loader, CropsAreLaidOutCropMajor) {

@@ -59,6 +59,11 @@ std::optional<std::string> object_to_start(const std::string& text) {
       near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near));
 }
 
+std::optional<std::string> object_to_cores(const std::string& text) {
+  const auto cores = parse_cores(text);
+  return cores.ok() ? std::nullopt : std::optional(cores.error().message);
+}
+
 std::optional<std::string> object_to_dead_letter(const std::string& text) {
   if (text == "auto" || text == "off") {
     return std::nullopt;

@@ -21,6 +21,10 @@ namespace swavd::service {
 [[nodiscard]] std::optional<std::string> object_to_start(
     const std::string& text);
 
+/// Empty, or as `parse_cores` takes it.
+[[nodiscard]] std::optional<std::string> object_to_cores(
+    const std::string& text);
+
 [[nodiscard]] std::optional<std::string> object_to_dead_letter(
     const std::string& text);
 

@@ -143,6 +143,11 @@ INSTANTIATE_TEST_SUITE_P(
         OneMistake{"data_dir = \"data\"", 1, "data_dir", "absolute"},
         OneMistake{"[stream]\nurl = \"kafka:/x\"", 2, "stream.url", "log:///"},
         OneMistake{
+            "[loader]\ncores = \"1..3\"",
+            2,
+            "loader.cores",
+            "\"2-5,8\""},
+        OneMistake{
             "[model]\ninit_from = \"/models/seer.torch\"",
             2,
             "model.init_from",

@@ -296,6 +296,26 @@ TEST(ConfigDuration, ReadsWholeNumbersWithAUnit) {
   }
 }
 
+TEST(ConfigCores, AreNumbersAndRanges) {
+  EXPECT_THAT(parse_cores("").value(), IsEmpty());
+  EXPECT_THAT(parse_cores("3").value(), ElementsAre(3));
+  EXPECT_THAT(parse_cores("8,2-5,4").value(), ElementsAre(2, 3, 4, 5, 8));
+  for (const char* bad :
+       {",",
+        "1,",
+        ",1",
+        "a",
+        "1-",
+        "-1",
+        "3-2",
+        "1 2",
+        "1,,2",
+        "0-9999",
+        "8192"}) {
+    EXPECT_FALSE(parse_cores(bad).ok()) << bad;
+  }
+}
+
 TEST(ConfigTime, ReadsRfc3339) {
   EXPECT_EQ(parse_time_ms("1970-01-01T00:00:00Z").value(), 0);
   EXPECT_EQ(parse_time_ms("2000-02-29T00:00:00Z").value(), 951'782'400'000);
