@@ -1,5 +1,7 @@
 #include "dedup_free_loader/image.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <exception>
 
 #include <fmt/format.h>
@@ -10,10 +12,63 @@ namespace swavd::loader {
 
 namespace {
 
-enum class Format { kUnknown, kJpeg, kPng, kWebp, kGif };
+enum class Format {
+  kUnknown,
+  kJpeg,
+  kPng,
+  kWebp,
+  kGif,
+  kBmp,
+  kTiff,
+  kAvif,
+};
 
 bool starts_with(Bytes file, std::string_view signature) {
   return as_text(file).starts_with(signature);
+}
+
+/// A BMP begins with two letters that may as well be a text's: the length of
+/// the header behind the file's own, a small number, tells them apart.
+bool is_bmp(Bytes file) {
+  constexpr std::size_t kLength = 14;
+  constexpr std::uint8_t kLeast = 12;
+  return starts_with(file, "BM") && file.size() >= kLength + 4 &&
+         file[kLength] >= kLeast && file[kLength + 1] == 0 &&
+         file[kLength + 2] == 0 && file[kLength + 3] == 0;
+}
+
+/// Both orders of bytes, each with 32-bit and with 64-bit offsets.
+bool is_tiff(Bytes file) {
+  return starts_with(file, {"II*\0", 4}) || starts_with(file, {"MM\0*", 4}) ||
+         starts_with(file, {"II+\0", 4}) || starts_with(file, {"MM\0+", 4});
+}
+
+/// The brands of a file of the ISO base media family, four letters each: the
+/// main one, four bytes of version, those that it is compatible with.
+std::string_view brands_of(Bytes file) {
+  constexpr std::size_t kHeader = 8;
+  if (file.size() < kHeader + 4 || !starts_with(file.subspan(4), "ftyp")) {
+    return {};
+  }
+  const std::size_t length = std::size_t{file[2]} << 8U | file[3];
+  const bool is_short = file[0] == 0 && file[1] == 0;
+  const std::size_t end =
+      is_short ? std::min(length, file.size()) : file.size();
+  return as_text(file.first(end)).substr(std::min(end, kHeader));
+}
+
+bool has_brand(std::string_view brands, std::string_view brand) {
+  for (std::size_t at = 0; at + 4 <= brands.size(); at += 4) {
+    if (brands.substr(at, 4) == brand) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool is_avif(Bytes file) {
+  const std::string_view brands = brands_of(file);
+  return has_brand(brands, "avif") || has_brand(brands, "avis");
 }
 
 Format format_of(Bytes file) {
@@ -31,15 +86,33 @@ Format format_of(Bytes file) {
       starts_with(file.subspan(8), "WEBP")) {
     return Format::kWebp;
   }
+  if (is_bmp(file)) {
+    return Format::kBmp;
+  }
+  if (is_tiff(file)) {
+    return Format::kTiff;
+  }
+  if (is_avif(file)) {
+    return Format::kAvif;
+  }
   return Format::kUnknown;
 }
 
 Rejection unknown_format(Bytes file) {
+  const std::string_view brands = brands_of(file);
+  for (const std::string_view brand : {"heic", "heix", "mif1", "msf1"}) {
+    if (has_brand(brands, brand)) {
+      return {
+          RejectReason::kUnknownFormat,
+          fmt::format("a HEIF file (brand {}) that is no AVIF", brand)};
+    }
+  }
   const Bytes head = file.first(std::min<std::size_t>(file.size(), 8));
   return {
       RejectReason::kUnknownFormat,
       fmt::format(
-          "begins with {}, which is no JPEG, PNG, WebP or GIF", to_hex(head))};
+          "begins with {}, which is no JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF",
+          to_hex(head))};
 }
 
 /// Of the formats that are decoded whole whatever is needed.
@@ -63,6 +136,12 @@ Decoded decode_known(
       return whole(decode_webp(file, limits), choose);
     case Format::kGif:
       return whole(decode_gif(file, limits), choose);
+    case Format::kBmp:
+      return whole(decode_bmp(file, limits), choose);
+    case Format::kTiff:
+      return whole(decode_tiff(file, limits), choose);
+    case Format::kAvif:
+      return whole(decode_avif(file, limits), choose);
     case Format::kUnknown:
       break;
   }
@@ -105,6 +184,12 @@ std::string_view sniff_format(Bytes file) {
       return "webp";
     case Format::kGif:
       return "gif";
+    case Format::kBmp:
+      return "bmp";
+    case Format::kTiff:
+      return "tiff";
+    case Format::kAvif:
+      return "avif";
     case Format::kUnknown:
       break;
   }

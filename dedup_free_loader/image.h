@@ -86,7 +86,7 @@ using ChooseRegion =
 /// Why a record cannot be trained on.
 enum class RejectReason {
   kEmpty,           ///< no bytes
-  kUnknownFormat,   ///< not JPEG, PNG, WebP or GIF by its first bytes
+  kUnknownFormat,   ///< not a format that is decoded, by its first bytes
   kTruncated,       ///< ends before its image does
   kMalformed,       ///< the decoder refuses it
   kUnsupported,     ///< a real image, of a kind we do not decode
@@ -113,10 +113,10 @@ struct DecodeLimits {
   std::uint64_t max_pixels = 33'554'432;   ///< width x height, 2^25
 };
 
-/// Decodes one image file: JPEG, PNG, WebP or GIF (first frame), told by
-/// content, to RGB as Pillow's `convert("RGB")` gives it (alpha dropped, grey
-/// repeated, CMYK by its naive formula). Limits are checked on the header,
-/// before pixels are allocated.
+/// Decodes one image file: JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF (the first
+/// frame or page), told by content, to RGB as Pillow's `convert("RGB")` gives
+/// it (alpha dropped, grey repeated, CMYK by its naive formula). Limits are
+/// checked on the header, before pixels are allocated.
 ///
 /// With `choose`, which is called once for a picture that is given (and perhaps
 /// for one that is rejected), the image may be the part that holds the region,
@@ -134,7 +134,8 @@ struct DecodeLimits {
 /// do not fit the bytes), kExhausted.
 [[nodiscard]] Result<ByteVector> encode_png(const Image& image);
 
-/// "jpeg", "png", "webp", "gif" or "unknown": the content's own signature.
+/// "jpeg", "png", "webp", "gif", "bmp", "tiff", "avif" or "unknown": the
+/// content's own signature.
 [[nodiscard]] std::string_view sniff_format(Bytes file);
 
 }  // namespace swavd::loader

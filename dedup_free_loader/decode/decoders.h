@@ -22,6 +22,9 @@ decode_jpeg(Bytes file, const DecodeLimits& limits, const ChooseRegion& choose);
 [[nodiscard]] Decoded decode_png(Bytes file, const DecodeLimits& limits);
 [[nodiscard]] Decoded decode_webp(Bytes file, const DecodeLimits& limits);
 [[nodiscard]] Decoded decode_gif(Bytes file, const DecodeLimits& limits);
+[[nodiscard]] Decoded decode_bmp(Bytes file, const DecodeLimits& limits);
+[[nodiscard]] Decoded decode_tiff(Bytes file, const DecodeLimits& limits);
+[[nodiscard]] Decoded decode_avif(Bytes file, const DecodeLimits& limits);
 
 /// Why a picture of this size is refused, if it is.
 [[nodiscard]] std::optional<Rejection> check_size(

@@ -8,6 +8,7 @@
 #include <gif_lib.h>
 
 #include "dedup_free_loader/decode/decoders.h"
+#include "dedup_free_loader/decode/samples.h"
 
 namespace swavd::loader {
 
@@ -98,15 +99,9 @@ Found find_frame(GifFileType& gif, int& transparent) {
   }
 }
 
-using Palette = std::array<std::array<std::uint8_t, 3>, 256>;
-
-/// The frame's own palette, else the file's. An index without an entry is a
-/// shade of grey, as in Pillow.
+/// The frame's own palette, else the file's.
 Palette palette_of(const GifFileType& gif) {
-  Palette palette;
-  for (std::size_t i = 0; i < palette.size(); ++i) {
-    palette[i].fill(static_cast<std::uint8_t>(i));
-  }
+  Palette palette = gray_palette();
   const ColorMapObject* colors =
       gif.Image.ColorMap != nullptr ? gif.Image.ColorMap : gif.SColorMap;
   if (colors != nullptr) {
@@ -159,9 +154,7 @@ bool draw_frame(GifFileType& gif, const Palette& palette, Image& canvas) {
         canvas.rgb.data() + (row * static_cast<std::size_t>(canvas.width) +
                              static_cast<std::size_t>(frame.Left)) *
                                 3;
-    for (std::size_t x = 0; x < width; ++x) {
-      std::memcpy(out + 3 * x, palette[indices[x]].data(), 3);
-    }
+    apply_palette(indices.data(), palette, width, out);
   }
   return true;
 }

@@ -163,7 +163,9 @@ class Server {
 };
 
 /// Room for what decoders hold beside the file and the pixels: a progressive
-/// JPEG's coefficients have 6 bytes a pixel, an animation's canvases 8.
+/// JPEG's coefficients have 6 bytes a pixel, an animation's canvases 8, an
+/// AVIF's planes of more than 8 bits 8, and as much again where it is made of
+/// several.
 std::uint64_t address_space(const Message& start) {
   constexpr std::uint64_t kProgram = 512U << 20U;
   constexpr std::uint64_t kBytesOfAPixel = 16;

@@ -15,9 +15,10 @@ namespace swavd::loader {
 ///   - memory beyond `memory_bytes` of address space, core dumps, new
 ///     descriptors and children (rlimits), privileges.
 ///
-/// What is open stays open. The process must have one thread. In a build with a
-/// sanitizer, whose reports need most of this, only the limits but the one on
-/// memory are set. Errors: kUnavailable, and then what was taken is undefined.
+/// What is open stays open, but for standard error. The process must have one
+/// thread. In a build with a sanitizer, whose reports need most of this, only
+/// the limits but the one on memory are set. Errors: kUnavailable, and then
+/// what was taken is undefined.
 [[nodiscard]] Status enter_sandbox(std::uint64_t memory_bytes);
 
 }  // namespace swavd::loader

@@ -15,7 +15,7 @@ struct DemoWebOptions {
   /// a tar file are held in memory.
   std::string images;
   /// Serves only files whose name ends as a picture's does (jpg, jpeg, png,
-  /// gif, webp, in any case).
+  /// gif, webp, bmp, tif, tiff, avif, in any case).
   bool pictures_only = false;
   std::uint32_t hosts = 16;  ///< 127.0.0.1 to 127.0.0.N, 1 to 254
   std::uint16_t port = 0;    ///< the same on every host; 0: a free one

@@ -72,7 +72,10 @@ TEST(DecodeGoldenSet, CoversEveryFormat) {
   for (const std::string& name : golden_files()) {
     kinds.insert(fs::path(name).extension().string());
   }
-  EXPECT_EQ(kinds, (std::set<std::string>{".gif", ".jpg", ".png", ".webp"}));
+  EXPECT_EQ(
+      kinds,
+      (std::set<std::string>{
+          ".avif", ".bmp", ".gif", ".jpg", ".png", ".tiff", ".webp"}));
 }
 
 }  // namespace

@@ -65,7 +65,8 @@ void expect_as_in_process(
     const ChooseRegion& choose) {
   const auto here = decode_image(file, {}, choose);
   const Outcome there = decode(helper, file, choose);
-  ASSERT_EQ(here.index(), there.index());
+  const auto* lost = std::get_if<Rejection>(&there);
+  ASSERT_EQ(here.index(), there.index()) << (lost ? lost->detail : "");
   if (const auto* rejection = std::get_if<Rejection>(&here)) {
     EXPECT_EQ(rejection->reason, std::get<Rejection>(there).reason);
     EXPECT_EQ(rejection->detail, std::get<Rejection>(there).detail);

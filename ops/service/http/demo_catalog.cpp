@@ -37,8 +37,8 @@ std::string extension_of(const std::string& name) {
 }
 
 bool is_picture(const std::string& name) {
-  constexpr std::array<std::string_view, 5> kPictures = {
-      "jpg", "jpeg", "png", "gif", "webp"};
+  constexpr std::array<std::string_view, 9> kPictures = {
+      "jpg", "jpeg", "png", "gif", "webp", "bmp", "tif", "tiff", "avif"};
   return std::ranges::find(kPictures, extension_of(name)) != kPictures.end();
 }
 

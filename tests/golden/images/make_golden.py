@@ -9,6 +9,8 @@
 
 Each .rgb starts with one line "WIDTH HEIGHT\n", but for crops.rgb, boxes.rgb
 and centers.rgb, which are bare pixels in the order of their text files.
+Of an AVIF, which this Pillow does not read, the .rgb is the picture that was
+encoded without loss, or what avifdec makes of it (libavif-bin 0.11.1).
 The files were written with Pillow 9.4.0 and libjpeg-turbo 2.1.5 (Debian 12);
 the tests only read them. usage: make_golden.py
 """
@@ -17,6 +19,8 @@ import math
 import pathlib
 import random
 import struct
+import subprocess
+import tempfile
 import zlib
 
 from PIL import Image, ImageEnhance, ImageFilter
@@ -43,7 +47,11 @@ def picture(width, height, seed):
 def keep(name, data):
     """Store a file with Pillow's reading of it."""
     with Image.open(io.BytesIO(data)) as image:
-        rgb = image.convert("RGB")
+        keep_as(name, data, image.convert("RGB"))
+
+
+def keep_as(name, data, rgb):
+    """Store a file with what it is to be read as."""
     (HERE / "decode" / name).write_bytes(data)
     head = f"{rgb.width} {rgb.height}\n".encode()
     (HERE / "decode" / (name + ".rgb")).write_bytes(head + rgb.tobytes())
@@ -193,6 +201,174 @@ def make_gifs():
     at = rest.index(b"\x2c")
     keep("local_palette.gif", plain[:10] + bytes([plain[10] & 0x7F]) + plain[11:13] + rest[:at + 9] +
          bytes([rest[at + 9] | 0x80 | bits]) + table + rest[at + 10:])
+
+
+def bmp(size, bits, rows, palette=b"", compression=0, masks=(), header=40, top_down=False):
+    """A BMP of `rows`, the bytes of its pixels as they are stored."""
+    width, height = size
+    colors = len(palette) // (3 if header == 12 else 4)
+    if header == 12:
+        info = struct.pack("<IHHHH", header, width, height, 1, bits)
+    else:
+        info = struct.pack("<IiiHHIIiiII", header, width, -height if top_down else height, 1, bits,
+                           compression, len(rows), 2835, 2835, colors, 0)
+    tail = struct.pack(f"<{len(masks)}I", *masks)
+    tail += b"\0" * (header - 40 - len(tail))
+    start = 14 + len(info) + len(tail) + len(palette)
+    return struct.pack("<2sIHHI", b"BM", start + len(rows), 0, 0, start) + info + tail + palette + rows
+
+
+def padded(rows):
+    return b"".join(row + b"\0" * (-len(row) % 4) for row in rows)
+
+
+def packed(rows, bits):
+    """Rows of samples as bytes, the first sample highest."""
+    texts = ("".join(format(v, f"0{bits}b") for v in row) for row in rows)
+    return [int(text + "0" * (-len(text) % 8), 2).to_bytes(-(-len(text) // 8), "big") for text in texts]
+
+
+def make_bmps():
+    width, height = size = (23, 14)
+    rng = random.Random(11)
+    image = picture(width, height, 12)
+    keep("rgb24.bmp", saved(image, "BMP"))
+    keep("gray8.bmp", saved(image.convert("L"), "BMP"))
+    keep("bilevel.bmp", saved(image.convert("1"), "BMP"))
+    keep("rgba32.bmp", saved(image.convert("RGBA"), "BMP"))
+    colors = bytes(rng.randrange(256) for _ in range(4 * 256))
+    for bits in (1, 4, 8):
+        indices = [[rng.randrange(2**bits) for _ in range(width)] for _ in range(height)]
+        rows = padded(packed(indices, bits))
+        keep(f"palette{bits}.bmp", bmp(size, bits, rows, colors[:4 * 2**bits]))
+        keep(f"palette{bits}_top_down.bmp", bmp(size, bits, rows, colors[:4 * 2**bits], top_down=True))
+        keep(f"palette{bits}_os2.bmp", bmp(size, bits, rows, colors[:3 * 2**bits], header=12))
+    short = padded(packed([[rng.randrange(80) for _ in range(width)] for _ in range(height)], 8))
+    keep("short_palette.bmp", bmp(size, 8, short, colors[:4 * 50]))
+    words = padded([bytes(rng.randrange(256) for _ in range(2 * width)) for _ in range(height)])
+    keep("rgb555.bmp", bmp(size, 16, words))
+    keep("rgb565.bmp", bmp(size, 16, words, compression=3, masks=(0xF800, 0x7E0, 0x1F)))
+    keep("rgb565_v4.bmp", bmp(size, 16, words, compression=3, masks=(0xF800, 0x7E0, 0x1F, 0), header=108))
+    pixels = padded([bytes(rng.randrange(256) for _ in range(4 * width)) for _ in range(height)])
+    keep("rgb32.bmp", bmp(size, 32, pixels))
+    keep("abgr32.bmp", bmp(size, 32, pixels, compression=3, header=124,
+                           masks=(0xFF000000, 0xFF0000, 0xFF00, 0xFF)))
+    # A run of one pixel, pixels as they are (of odd length, padded), the end of
+    # a row before it is full and when it is, the end of the picture. This Pillow
+    # reads wrongly: steps over pixels, odd numbers of half bytes.
+    runs = [b"\x05\x12\x00\x05\x01\x23\x45\x67\x89\x00\x0a\xcd\x00\x00", b"\x17\x34\x00\x00"]
+    full = b"".join(bytes((width, rng.randrange(256), 0, 0)) for _ in range(height - 2))
+    keep("runs8.bmp", bmp(size, 8, b"".join(runs) + full + b"\0\1", colors, compression=1))
+    runs[0] = b"\x05\x12\x00\x0c\x01\x23\x45\x67\x89\xab\x06\xcd\x00\x00"
+    keep("runs4.bmp", bmp(size, 4, b"".join(runs) + full + b"\0\1", colors[:64], compression=2))
+
+
+def tiff(size, tags, blocks, order="<", rows_per_strip=None, tile=None, planes=1):
+    """A TIFF of `blocks`, the bytes of its strips or tiles. `tags`: number ->
+    (type, values), type 3 of 16 bits and 4 of 32."""
+    width, height = size
+    tags = {256: (4, (width,)), 257: (4, (height,)), 259: (3, (1,)), **tags}
+    offsets = tuple(8 + sum(len(b) for b in blocks[:i]) for i in range(len(blocks)))
+    lengths = tuple(map(len, blocks))
+    if tile:
+        tags.update({322: (4, (tile[0],)), 323: (4, (tile[1],)), 324: (4, offsets), 325: (4, lengths)})
+    else:
+        tags.update({273: (4, offsets), 278: (4, (rows_per_strip or height,)), 279: (4, lengths)})
+    data = b"".join(blocks)
+    data += b"\0" * (len(data) % 2)
+    at = 8 + len(data)
+    extra_at = at + 2 + 12 * len(tags) + 4
+    entries, extra = b"", b""
+    for number, (kind, values) in sorted(tags.items()):
+        value = struct.pack(f"{order}{len(values)}{'H' if kind == 3 else 'I'}", *values)
+        if len(value) > 4:
+            place, extra = struct.pack(order + "I", extra_at + len(extra)), extra + value
+        else:
+            place = value.ljust(4, b"\0")
+        entries += struct.pack(order + "HHI", number, kind, len(values)) + place
+    head = struct.pack(order + "2sHI", b"II" if order == "<" else b"MM", 42, at)
+    return head + data + struct.pack(order + "H", len(tags)) + entries + struct.pack(order + "I", 0) + extra
+
+
+def shorts(*values):
+    return (3, values)
+
+
+def make_tiffs():
+    width, height = size = (21, 17)
+    rng = random.Random(22)
+    image = picture(width, height, 14)
+    for kind in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd", "webp", "lzma"):
+        keep(f"rgb_{kind}.tiff", saved(image, "TIFF", compression=kind))
+    keep("ycbcr_jpeg.tiff", saved(image.convert("YCbCr"), "TIFF", compression="jpeg"))
+    keep("gray_jpeg.tiff", saved(image.convert("L"), "TIFF", compression="jpeg"))
+    for kind in ("raw", "group3", "group4", "packbits"):
+        keep(f"bilevel_{kind}.tiff", saved(image.convert("1"), "TIFF", compression=kind))
+    for mode in ("L", "LA", "P", "RGBA", "RGBX", "CMYK"):
+        keep(f"{mode.lower()}.tiff", saved(image.quantize(50) if mode == "P" else image.convert(mode), "TIFF",
+                                           compression="tiff_lzw"))
+    # Kinds that Pillow reads but does not write.
+    samples = bytes(rng.randrange(256) for _ in range(8 * width * height))
+    rgb = {262: shorts(2), 277: shorts(3), 258: shorts(8, 8, 8)}
+    line = 3 * width
+    rows = [samples[line * y:line * (y + 1)] for y in range(height)]
+    keep("strips.tiff", tiff(size, rgb, [b"".join(rows[y:y + 5]) for y in range(0, height, 5)], rows_per_strip=5))
+    tile = (16, 16)
+    keep("tiles.tiff", tiff(size, rgb, [bytes(rng.randrange(256) for _ in range(3 * 256)) for _ in range(4)],
+                            tile=tile))
+    flat = width * height
+    # (Compressed, so that Pillow has libtiff read it: its own reader of planes
+    # takes them for those of a picture upside down.)
+    keep("planes.tiff", tiff(size, {**rgb, 284: shorts(2), 259: shorts(8)},
+                             [zlib.compress(samples[flat * c:flat * (c + 1)]) for c in range(3)]))
+    keep("planes_strips.tiff", tiff(
+        size, {**rgb, 284: shorts(2), 259: shorts(8)},
+        [zlib.compress(samples[flat * c + width * y:flat * c + width * min(y + 6, height)])
+         for c in range(3) for y in range(0, height, 6)], rows_per_strip=6))
+    for order, name in (("<", "little"), (">", "big")):
+        keep(f"gray16_{name}.tiff", tiff(size, {262: shorts(1), 258: shorts(16)}, [bytes(
+            b for i in range(flat) for b in struct.pack(order + "H", rng.randrange(600)))], order))
+        keep(f"rgb16_{name}.tiff", tiff(size, {**rgb, 258: shorts(16, 16, 16)}, [samples[:6 * flat]], order))
+    keep("premultiplied.tiff", tiff(size, {262: shorts(2), 277: shorts(4), 258: shorts(8, 8, 8, 8), 338: shorts(1)},
+                                    [samples[:4 * flat]]))
+    for bits in (1, 2, 4, 8):
+        line = -(-width * bits // 8)
+        block = [samples[:line * height]]
+        colors = shorts(*(rng.randrange(65536) for _ in range(3 * 2**bits)))
+        keep(f"palette{bits}.tiff", tiff(size, {262: shorts(3), 258: shorts(bits), 320: colors}, block))
+        keep(f"gray{bits}.tiff", tiff(size, {262: shorts(1), 258: shorts(bits)}, block))
+        keep(f"gray{bits}_inverted.tiff", tiff(size, {262: shorts(0), 258: shorts(bits)}, block))
+    keep("low_bits_first.tiff", tiff(size, {262: shorts(1), 258: shorts(1), 266: shorts(2)}, [samples[:3 * height]]))
+    for turn in range(1, 9):
+        keep(f"turned{turn}.tiff", tiff(size, {**rgb, 274: shorts(turn)}, [samples[:3 * flat]]))
+
+
+def avif(image, *options, avifdec=True):
+    """An AVIF by avifenc, and what avifdec makes of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, file, back = (f"{folder}/{name}" for name in ("source.png", "file.avif", "back.png"))
+        image.save(source)
+        subprocess.run(["avifenc", "--jobs", "1", "--speed", "8", *options, source, file],
+                       check=True, capture_output=True)
+        if not avifdec:
+            return pathlib.Path(file).read_bytes(), image
+        subprocess.run(["avifdec", "--jobs", "1", "--depth", "8", "--upsampling", "automatic", file, back],
+                       check=True, capture_output=True)
+        with Image.open(back) as decoded:
+            return pathlib.Path(file).read_bytes(), decoded.convert("RGB")
+
+
+def make_avifs():
+    image = picture(35, 26, 15)
+    keep_as("lossless.avif", *avif(image, "--lossless", avifdec=False))
+    alpha = image.convert("L").rotate(180)
+    clear = Image.merge("RGBA", (*image.split(), alpha))
+    keep_as("alpha.avif", avif(clear, "--lossless")[0], image)
+    for subsampling in ("444", "422", "420", "400"):
+        for depth in ("8", "10", "12"):
+            keep_as(f"yuv{subsampling}_{depth}.avif", *avif(image, "--yuv", subsampling, "--depth", depth))
+    keep_as("limited.avif", *avif(image, "--range", "limited"))
+    keep_as("grid.avif", *avif(picture(128, 64, 16), "--grid", "2x1"))
 
 
 # ---------------------------------------------------------------- rendering
@@ -347,6 +523,9 @@ def main():
     make_pngs()
     make_webps()
     make_gifs()
+    make_bmps()
+    make_tiffs()
+    make_avifs()
     make_renders()
 
 
