@@ -10,7 +10,7 @@ namespace swavd::loader {
 /// What a decode server does with a file: as `decode_image`.
 using DecodeFile = std::function<std::variant<Image, Rejection>(
     Bytes file,
-    const DecodeLimits& limits,
+    const DecodeOptions& options,
     const ChooseRegion& choose)>;
 
 /// Decodes image files for the worker of a loader that has started this

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include "dedup_free_loader/decode/decoders.h"
+#include "dedup_free_loader/decode/exif.h"
+#include "dedup_free_loader/decode/orientation.h"
 
 namespace swavd::loader {
 
@@ -125,8 +127,9 @@ Decoded whole(Decoded decoded, const ChooseRegion& choose) {
 
 Decoded decode_known(
     Bytes file,
-    const DecodeLimits& limits,
+    const DecodeOptions& options,
     const ChooseRegion& choose) {
+  const DecodeLimits& limits = options.limits;
   switch (format_of(file)) {
     case Format::kJpeg:
       return decode_jpeg(file, limits, choose);
@@ -141,11 +144,36 @@ Decoded decode_known(
     case Format::kTiff:
       return whole(decode_tiff(file, limits), choose);
     case Format::kAvif:
-      return whole(decode_avif(file, limits), choose);
+      return whole(decode_avif(file, limits, options.exif_orientation), choose);
     case Format::kUnknown:
       break;
   }
   return unknown_format(file);
+}
+
+/// Likewise, and turns it: whoever chooses sees the picture upright, whoever
+/// decodes as it is stored. Never smaller: of a side that is no multiple of the
+/// denominator it would be the first pixel that stands for fewer.
+Decoded decode_turned(
+    Bytes file,
+    const DecodeOptions& options,
+    const ChooseRegion& choose,
+    int orientation) {
+  PictureSize stored;
+  const auto choose_stored = [&](std::int32_t width, std::int32_t height) {
+    stored = {width, height};
+    if (!choose) {
+      return Region{.width = width, .height = height};
+    }
+    const PictureSize upright = upright_sides(stored, orientation);
+    return stored_region(
+        choose(upright.width, upright.height).region, stored, orientation);
+  };
+  Decoded decoded = decode_known(file, options, choose_stored);
+  if (auto* image = std::get_if<Image>(&decoded)) {
+    turn_upright(*image, stored, orientation);
+  }
+  return decoded;
 }
 
 }  // namespace
@@ -213,8 +241,9 @@ Region scaled_down(const Region& region, std::int32_t denominator) {
 
 std::variant<Image, Rejection> decode_image(
     Bytes file,
-    const DecodeLimits& limits,
+    const DecodeOptions& options,
     const ChooseRegion& choose) {
+  const DecodeLimits& limits = options.limits;
   if (file.empty()) {
     return Rejection{RejectReason::kEmpty, "no bytes"};
   }
@@ -225,7 +254,11 @@ std::variant<Image, Rejection> decode_image(
             "{} bytes, the limit is {}", file.size(), limits.max_bytes)};
   }
   try {
-    return decode_known(file, limits, choose);
+    const int orientation =
+        options.exif_orientation ? exif_orientation(file) : kUpright;
+    return orientation == kUpright
+               ? decode_known(file, options, choose)
+               : decode_turned(file, options, choose, orientation);
   } catch (const std::exception& error) {
     // Only memory can be the cause. The pixel limit is there to prevent it.
     return Rejection{

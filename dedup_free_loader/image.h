@@ -50,6 +50,14 @@ struct ImageView {
         rgb(image.rgb.data()) {}
 };
 
+/// Sides of a whole picture, in pixels.
+struct PictureSize {
+  std::int32_t width = 0;
+  std::int32_t height = 0;
+
+  bool operator==(const PictureSize&) const = default;
+};
+
 /// Pixels [x, x + width) x [y, y + height) of a picture.
 struct Region {
   std::int32_t x = 0;
@@ -113,6 +121,19 @@ struct DecodeLimits {
   std::uint64_t max_pixels = 33'554'432;   ///< width x height, 2^25
 };
 
+/// How pictures are decoded. Limits alone stand for the rest as it is here.
+struct DecodeOptions {
+  DecodeLimits limits;
+  /// Turns a picture upright that says it is stored otherwise: by its EXIF
+  /// (JPEG, PNG, WebP) or its container (AVIF). A TIFF always is, as in Pillow.
+  bool exif_orientation = false;
+
+  DecodeOptions() = default;
+
+  /// Not explicit: limits are wanted wherever options are.
+  DecodeOptions(const DecodeLimits& only_limits) : limits(only_limits) {}
+};
+
 /// Decodes one image file: JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF (the first
 /// frame or page), told by content, to RGB as Pillow's `convert("RGB")` gives
 /// it (alpha dropped, grey repeated, CMYK by its naive formula). Limits are
@@ -123,11 +144,12 @@ struct DecodeLimits {
 /// of the same pixels as in the whole: of a JPEG file that has an end marker,
 /// what lies beyond is not decoded, and damage there not seen. Such a file is
 /// also given at the largest denominator wanted, straight from its DCT
-/// coefficients, unless it is CMYK or sampled in an unusual way. Thread-safe;
-/// throws nothing.
+/// coefficients, unless it is CMYK, sampled in an unusual way or turned. Sizes,
+/// regions and the part are those of the picture as it is given, upright or
+/// stored. Thread-safe; throws nothing.
 [[nodiscard]] std::variant<Image, Rejection> decode_image(
     Bytes file,
-    const DecodeLimits& limits,
+    const DecodeOptions& options,
     const ChooseRegion& choose = nullptr);
 
 /// The picture as a PNG file, 8-bit RGB. Errors: kInvalidArgument (sizes that

@@ -156,7 +156,7 @@ class ThreadedLoader final : public Loader {
     std::optional<DecodeHelper> helper;
     if (!options_.decode_helper.empty()) {
       helper.emplace(HelperOptions{
-          options_.decode_helper, options_.limits, options_.image_timeout});
+          options_.decode_helper, options_.decode, options_.image_timeout});
     }
     while (auto taken = records_.pop()) {
       if (!process(std::move(*taken), helper ? &*helper : nullptr)) {
@@ -221,7 +221,7 @@ class ThreadedLoader final : public Loader {
     if (helper != nullptr) {
       return helper->decode(file, choose);
     }
-    auto decoded = decode_image(file, options_.limits, choose);
+    auto decoded = decode_image(file, options_.decode, choose);
     if (auto* rejection = std::get_if<Rejection>(&decoded)) {
       return std::variant<ImageView, Rejection>(std::move(*rejection));
     }

@@ -45,7 +45,7 @@ struct LoaderOptions {
   /// JPEG files may be decoded smaller as far as each crop is still cut from so
   /// many pixels for each of its side's; 0: never. Not for `center`.
   double decode_fidelity = 0;
-  DecodeLimits limits;
+  DecodeOptions decode;
   bool drop_incomplete = true;  ///< false: a finite source's rest is a batch
   /// Evaluation: one centre crop of crops[0].size instead of random crops;
   /// `center_resize` is the short side before it, 0 = equal to the size.

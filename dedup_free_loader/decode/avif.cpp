@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "dedup_free_loader/decode/decoders.h"
+#include "dedup_free_loader/decode/orientation.h"
 
 namespace swavd::loader {
 
@@ -136,9 +138,24 @@ avifResult convert(avifImage& from, Image& image) {
   return code;
 }
 
+/// How the container says that the picture is stored: turned against the clock,
+/// and after that mirrored.
+int orientation_of(const avifImage& image) {
+  constexpr std::array<int, 4> kTurned = {kUpright, 8, 3, 6};
+  constexpr std::array<int, 4> kMirroredDown = {4, 5, 2, 7};
+  constexpr std::array<int, 4> kMirroredAcross = {2, 7, 4, 5};
+  const bool turned = (image.transformFlags & AVIF_TRANSFORM_IROT) != 0;
+  const std::size_t quarters = turned ? image.irot.angle % 4U : 0U;
+  if ((image.transformFlags & AVIF_TRANSFORM_IMIR) == 0) {
+    return kTurned[quarters];
+  }
+  return image.imir.mode == 0 ? kMirroredDown[quarters]
+                              : kMirroredAcross[quarters];
+}
+
 }  // namespace
 
-Decoded decode_avif(Bytes file, const DecodeLimits& limits) {
+Decoded decode_avif(Bytes file, const DecodeLimits& limits, bool upright) {
   const Decoder decoder = make_decoder(limits);
   if (decoder == nullptr) {
     return Rejection{
@@ -175,6 +192,10 @@ Decoded decode_avif(Bytes file, const DecodeLimits& limits) {
   code = convert(*decoder->image, image);
   if (code != AVIF_RESULT_OK) {
     return reject(file, *decoder, code);
+  }
+  if (upright) {
+    turn_upright(
+        image, {image.width, image.height}, orientation_of(*decoder->image));
   }
   return image;
 }

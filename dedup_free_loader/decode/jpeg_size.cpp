@@ -1,6 +1,7 @@
 #include "dedup_free_loader/decode/jpeg_size.h"
 
 #include <cstddef>
+#include <cstdint>
 
 namespace swavd::loader {
 

@@ -1,19 +1,11 @@
 #pragma once
 
-#include <cstdint>
 #include <optional>
 
+#include "dedup_free_loader/image.h"
 #include "ops/base/bytes.h"
 
 namespace swavd::loader {
-
-/// Pixels, as a file's header says it.
-struct PictureSize {
-  std::int32_t width = 0;
-  std::int32_t height = 0;
-
-  bool operator==(const PictureSize&) const = default;
-};
 
 /// The size in a JPEG file's first frame header, found by stepping over the
 /// segments before it (ITU-T T.81, B.2); nullopt when there is none where it

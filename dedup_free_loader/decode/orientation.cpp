@@ -9,10 +9,13 @@ namespace swavd::loader {
 
 namespace {
 
-constexpr int kLast = 8;
+bool is_turned(int orientation) {
+  constexpr int kLast = 8;
+  return orientation > kUpright && orientation <= kLast;
+}
 
 bool exchanges_sides(int orientation) {
-  return orientation >= 5;
+  return is_turned(orientation) && orientation >= 5;
 }
 
 bool is_mirrored_across(int orientation) {
@@ -25,17 +28,53 @@ bool is_mirrored_down(int orientation) {
          orientation == 8;
 }
 
+/// Where a part of an upright picture lies before it is mirrored, or after.
+Region mirrored(Region part, const PictureSize& upright, int orientation) {
+  if (is_mirrored_across(orientation)) {
+    part.x = upright.width - part.x - part.width;
+  }
+  if (is_mirrored_down(orientation)) {
+    part.y = upright.height - part.y - part.height;
+  }
+  return part;
+}
+
+Region exchanged(const Region& part, int orientation) {
+  return exchanges_sides(orientation)
+             ? Region{part.y, part.x, part.height, part.width}
+             : part;
+}
+
 }  // namespace
 
-void turn_upright(Image& image, int orientation) {
-  if (orientation <= kUpright || orientation > kLast) {
+PictureSize upright_sides(const PictureSize& stored, int orientation) {
+  return exchanges_sides(orientation) ? PictureSize{stored.height, stored.width}
+                                      : stored;
+}
+
+Region stored_region(
+    const Region& upright,
+    const PictureSize& stored,
+    int orientation) {
+  return exchanged(
+      mirrored(upright, upright_sides(stored, orientation), orientation),
+      orientation);
+}
+
+void turn_upright(Image& image, const PictureSize& stored, int orientation) {
+  if (!is_turned(orientation)) {
     return;
   }
   const auto stored_width = static_cast<std::ptrdiff_t>(image.width);
   const auto stored_height = static_cast<std::ptrdiff_t>(image.height);
-  if (exchanges_sides(orientation)) {
-    std::swap(image.width, image.height);
-  }
+  const Region turned = mirrored(
+      exchanged({image.x, image.y, image.width, image.height}, orientation),
+      upright_sides(stored, orientation),
+      orientation);
+  image.x = turned.x;
+  image.y = turned.y;
+  image.width = turned.width;
+  image.height = turned.height;
   // A step to the right and one down in the upright picture.
   std::ptrdiff_t right = 3;
   std::ptrdiff_t down = right * image.width;
@@ -53,8 +92,8 @@ void turn_upright(Image& image, int orientation) {
     std::swap(right, down);
   }
   // Its memory may be the only that there is for pixels: the copy is not one.
-  const std::vector<std::uint8_t> stored(image.rgb.begin(), image.rgb.end());
-  const std::uint8_t* from = stored.data();
+  const std::vector<std::uint8_t> pixels(image.rgb.begin(), image.rgb.end());
+  const std::uint8_t* from = pixels.data();
   for (std::ptrdiff_t y = 0; y < stored_height; ++y) {
     std::uint8_t* to = image.rgb.data() + first + y * down;
     for (std::ptrdiff_t x = 0; x < stored_width; ++x) {

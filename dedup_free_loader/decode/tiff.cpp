@@ -551,7 +551,7 @@ Decoded decode_tiff(Bytes file, const DecodeLimits& limits) {
   // Pillow turns it without being asked, unlike the other formats.
   std::uint16_t orientation = kUpright;
   TIFFGetField(tiff.get(), TIFFTAG_ORIENTATION, &orientation);
-  turn_upright(image, orientation);
+  turn_upright(image, {image.width, image.height}, orientation);
   return image;
 }
 

@@ -63,8 +63,8 @@ bool holds(
 
 DecodeHelper::DecodeHelper(HelperOptions options)
     : options_(std::move(options)),
-      file_bytes_(whole_pages(options_.limits.max_bytes)),
-      pixel_bytes_(whole_pages(3 * options_.limits.max_pixels)) {}
+      file_bytes_(whole_pages(options_.decode.limits.max_bytes)),
+      pixel_bytes_(whole_pages(3 * options_.decode.limits.max_pixels)) {}
 
 DecodeHelper::~DecodeHelper() {
   kill();
@@ -78,8 +78,8 @@ Result<std::variant<ImageView, Rejection>> DecodeHelper::decode(
     const ChooseRegion& choose) {
   cpu_seconds_ = 0;
   // What needs no decoder is the same for both ways of decoding.
-  if (file.empty() || file.size() > options_.limits.max_bytes) {
-    auto refused = decode_image(file, options_.limits);
+  if (file.empty() || file.size() > options_.decode.limits.max_bytes) {
+    auto refused = decode_image(file, options_.decode);
     return Outcome(std::get<Rejection>(std::move(refused)));
   }
   if (pid_ < 0) {
@@ -133,7 +133,8 @@ Status DecodeHelper::start() {
   message.kind = MessageKind::kStart;
   message.file_bytes = file_bytes_;
   message.pixel_bytes = pixel_bytes_;
-  message.max_pixels = options_.limits.max_pixels;
+  message.max_pixels = options_.decode.limits.max_pixels;
+  message.exif_orientation = options_.decode.exif_orientation ? 1 : 0;
   const auto answer = send(message) ? receive() : std::nullopt;
   if (!answer || answer->kind != MessageKind::kReady) {
     kill();
@@ -253,7 +254,7 @@ void DecodeHelper::release_pages() {
 bool DecodeHelper::is_sane(const PictureSize& whole) const {
   return whole.width > 0 && whole.height > 0 &&
          static_cast<std::uint64_t>(whole.width) <=
-             options_.limits.max_pixels /
+             options_.decode.limits.max_pixels /
                  static_cast<std::uint64_t>(whole.height);
 }
 

@@ -18,7 +18,7 @@ namespace swavd::loader {
 
 struct HelperOptions {
   std::string program;  ///< path of `swavd-decode`
-  DecodeLimits limits;
+  DecodeOptions decode;
   /// CPU time that one picture may take; one that sleeps instead is given ten
   /// times as long.
   std::chrono::milliseconds image_timeout{10'000};

@@ -94,15 +94,16 @@ class Server {
       : decode_(decode),
         file_(memory),
         pixels_(memory + start.file_bytes, start.pixel_bytes) {
-    limits_.max_bytes = start.file_bytes;
-    limits_.max_pixels = start.max_pixels;
+    options_.limits.max_bytes = start.file_bytes;
+    options_.limits.max_pixels = start.max_pixels;
+    options_.exif_orientation = start.exif_orientation != 0;
     std::pmr::set_default_resource(&pixels_);
   }
 
   void serve() {
     while (const auto message = receive()) {
       if (message->kind != MessageKind::kDecode ||
-          message->file_bytes > limits_.max_bytes) {
+          message->file_bytes > options_.limits.max_bytes) {
         return;
       }
       Message answer = decode(*message);
@@ -129,7 +130,7 @@ class Server {
                                    : ask(whole);
       };
     }
-    const auto decoded = decode_(file, limits_, choose);
+    const auto decoded = decode_(file, options_, choose);
     if (const auto* rejection = std::get_if<Rejection>(&decoded)) {
       return rejected(*rejection);
     }
@@ -158,7 +159,7 @@ class Server {
   const DecodeFile& decode_;
   const std::uint8_t* file_;
   PixelMemory pixels_;
-  DecodeLimits limits_;
+  DecodeOptions options_;
   bool worker_left_ = false;
 };
 

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "dedup_free_loader/decode/jpeg_size.h"
 #include "dedup_free_loader/image.h"
 
 namespace swavd::loader {
@@ -46,6 +45,7 @@ struct Message {
   std::uint64_t file_bytes = 0;   ///< kStart: room for it; kDecode: its length
   std::uint64_t pixel_bytes = 0;  ///< kStart: room
   std::uint64_t max_pixels = 0;   ///< kStart
+  std::uint32_t exif_orientation = 0;  ///< kStart: 1 turns pictures upright
   double cpu_total = 0;  ///< kReady, kImage, kRejected: seconds used so far
   std::uint32_t detail_bytes = 0;
   std::array<char, 440> detail{};  ///< kRejected: UTF-8, cut when longer

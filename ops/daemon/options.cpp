@@ -162,8 +162,9 @@ loader::LoaderOptions loader_options(const service::Config& config) {
   }
   options.augment = augment_options(config.loader);
   options.decode_fidelity = config.loader.decode_fidelity;
-  options.limits.max_bytes = config.stream.max_record_bytes;
-  options.limits.max_pixels = config.loader.max_pixels;
+  options.decode.limits.max_bytes = config.stream.max_record_bytes;
+  options.decode.limits.max_pixels = config.loader.max_pixels;
+  options.decode.exif_orientation = config.loader.exif_orientation;
   if (config.loader.isolation == "process") {
     options.decode_helper = loader::helper_beside_us();
   }

@@ -62,8 +62,9 @@ void expect_decodes(DecodeHelper& helper) {
 void expect_as_in_process(
     DecodeHelper& helper,
     Bytes file,
-    const ChooseRegion& choose) {
-  const auto here = decode_image(file, {}, choose);
+    const ChooseRegion& choose,
+    const DecodeOptions& options = {}) {
+  const auto here = decode_image(file, options, choose);
   const Outcome there = decode(helper, file, choose);
   const auto* lost = std::get_if<Rejection>(&there);
   ASSERT_EQ(here.index(), there.index()) << (lost ? lost->detail : "");
@@ -125,6 +126,19 @@ TEST(DecodeHelper, AsksForTheSizeThatItsWorkerCannotTell) {
   ASSERT_EQ(guess_jpeg_size(file), std::nullopt);
   expect_as_in_process(helper, file, part_of);
   expect_as_in_process(helper, golden_file("gray.jpg"), part_of);
+}
+
+TEST(DecodeHelper, TurnsPicturesAsDecodingInProcessDoes) {
+  HelperOptions options = with("swavd-decode");
+  options.decode.exif_orientation = true;
+  DecodeHelper helper(options);
+  for (const auto& entry : std::filesystem::directory_iterator(
+           testing::golden_folder() / "upright")) {
+    SCOPED_TRACE(entry.path().filename());
+    const ByteVector file = testing::read_bytes(entry.path());
+    expect_as_in_process(helper, file, nullptr, options.decode);
+    expect_as_in_process(helper, file, part_of, options.decode);
+  }
 }
 
 TEST(DecodeHelper, SaysWhatDecodingTook) {
@@ -197,7 +211,7 @@ TEST(DecodeHelper, AFileThatTakesTooLongIsGivenUp) {
 
 TEST(DecodeHelper, FilesThatNoDecoderNeedsToSeeAreRejectedAlike) {
   HelperOptions options = with("swavd-decode");
-  options.limits.max_bytes = 100;
+  options.decode.limits.max_bytes = 100;
   DecodeHelper helper(options);
   EXPECT_EQ(rejection_of(helper, "").reason, RejectReason::kEmpty);
   EXPECT_EQ(

@@ -31,10 +31,13 @@ Region some_region(Random& random, std::int32_t width, std::int32_t height) {
   return region;
 }
 
-Image decoded_part(Bytes file, const Wanted& wanted) {
+Image decoded_part(
+    Bytes file,
+    const Wanted& wanted,
+    const DecodeOptions& options = {}) {
   int asked = 0;
   auto decoded =
-      decode_image(file, {}, [&](std::int32_t /*width*/, std::int32_t) {
+      decode_image(file, options, [&](std::int32_t /*width*/, std::int32_t) {
         ++asked;
         return wanted;
       });
@@ -71,8 +74,12 @@ bool is_part_of(const Image& part, const Region& wanted, const Image& whole) {
 }
 
 /// Decodes so many regions of a file that can be decoded, at each scale.
-void check_regions(const std::string& name, Bytes file, int tries) {
-  const auto decoded = decode_image(file, {});
+void check_regions(
+    const std::string& name,
+    Bytes file,
+    int tries,
+    const DecodeOptions& options = {}) {
+  const auto decoded = decode_image(file, options);
   if (!std::holds_alternative<Image>(decoded)) {
     return;
   }
@@ -81,11 +88,11 @@ void check_regions(const std::string& name, Bytes file, int tries) {
   Random random(stream_key(1, name));
   for (const std::int32_t denominator : {1, 2, 4, 8}) {
     const Region all{.width = width, .height = height};
-    const Image whole = decoded_part(file, {all, denominator});
+    const Image whole = decoded_part(file, {all, denominator}, options);
     for (int i = 0; i < tries; ++i) {
       const Region region = some_region(random, width, height);
-      EXPECT_TRUE(
-          is_part_of(decoded_part(file, {region, denominator}), region, whole))
+      EXPECT_TRUE(is_part_of(
+          decoded_part(file, {region, denominator}, options), region, whole))
           << name << ", " << region.width << "x" << region.height << " at "
           << region.x << ", " << region.y << " of " << width << "x" << height
           << " at 1/" << denominator;
@@ -103,6 +110,33 @@ TEST(DecodeRegion, HasThePixelsOfTheWholePicture) {
           40);
     }
   }
+}
+
+TEST(DecodeRegion, OfATurnedPictureHasThePixelsOfTheWholeOne) {
+  DecodeOptions options;
+  options.exif_orientation = true;
+  for (const auto& entry : std::filesystem::directory_iterator(
+           testing::golden_folder() / "upright")) {
+    if (entry.path().extension() != ".rgb") {
+      check_regions(
+          entry.path().filename().string(),
+          testing::read_bytes(entry.path()),
+          100,
+          options);
+    }
+  }
+}
+
+TEST(DecodeRegion, IsAllThatIsDecodedOfATurnedJpeg) {
+  const ByteVector file =
+      testing::read_bytes(testing::golden_folder() / "upright/turned6.jpg");
+  DecodeOptions options;
+  options.exif_orientation = true;
+  const auto whole = std::get<Image>(decode_image(file, options));
+  const Image part =
+      decoded_part(file, {whole.width / 2, whole.height / 2, 1, 1}, options);
+  EXPECT_LT(part.width, whole.width);
+  EXPECT_LT(part.height, whole.height);
 }
 
 TEST(DecodeRegion, OfPhotographsHasThePixelsOfTheWholePicture) {

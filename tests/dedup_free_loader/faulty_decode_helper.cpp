@@ -20,7 +20,7 @@ namespace {
 
 using swavd::Bytes;
 using swavd::loader::ChooseRegion;
-using swavd::loader::DecodeLimits;
+using swavd::loader::DecodeOptions;
 using swavd::loader::Image;
 using swavd::loader::Rejection;
 using swavd::loader::RejectReason;
@@ -81,7 +81,7 @@ std::variant<Image, Rejection> eat_memory() {
 }
 
 std::variant<Image, Rejection>
-decode(Bytes file, const DecodeLimits& limits, const ChooseRegion& choose) {
+decode(Bytes file, const DecodeOptions& options, const ChooseRegion& choose) {
   const std::string_view word = swavd::as_text(file);
   if (word == "!segv") {
     std::raise(SIGSEGV);
@@ -120,7 +120,7 @@ decode(Bytes file, const DecodeLimits& limits, const ChooseRegion& choose) {
         -1,
         0);
   }
-  return swavd::loader::decode_image(file, limits, choose);
+  return swavd::loader::decode_image(file, options, choose);
 }
 
 }  // namespace

@@ -157,6 +157,8 @@ const Key kKeys[] = {
    "How long a record waits for the rest of its block where the stream has nothing more; `arrival` only."},
   {"loader.max_pixels", SWAVD_FIELD(loader.max_pixels), integer(1, 1LL << 32U, "pixels"), kRestart,
    "Larger images are rejected as `too_many_pixels`."},
+  {"loader.exif_orientation", SWAVD_FIELD(loader.exif_orientation), form_only(Form::kFlag), kLineage,
+   "Turns a picture upright that says it is stored otherwise, as phones do (EXIF in JPEG, PNG and WebP, `irot` and `imir` in AVIF); false trains on what is stored, as SEER and torchvision do. A TIFF is turned in any case."},
   {"loader.isolation", SWAVD_FIELD(loader.isolation), one_of(kIsolations), kRestart,
    "Where images are decoded: `process` has each decoding thread use a process that can do nothing else, so that a file which breaks a decoder costs one record; `none` decodes in swavd itself, for streams you trust."},
   {"loader.image_timeout", SWAVD_FIELD(loader.image_timeout_ms), whole(Form::kMilliseconds, 10, 3'600'000, "duration"), kRestart,

@@ -2,6 +2,7 @@
 """Write the image files of this folder and what Pillow makes of them.
 
   decode/NAME.EXT + NAME.EXT.rgb   a small file and Pillow's convert("RGB")
+  upright/NAME.EXT + NAME.EXT.rgb  likewise, turned by exif_transpose
   render/source.rgb                the picture that crops are cut from
   render/crops.txt, crops.rgb      crop plans and Pillow's pixels for them
   render/boxes.txt, boxes.rgb      crops of a picture at 1/2, 1/4 or 1/8
@@ -23,7 +24,7 @@ import subprocess
 import tempfile
 import zlib
 
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 HERE = pathlib.Path(__file__).parent
 
@@ -371,6 +372,57 @@ def make_avifs():
     keep_as("grid.avif", *avif(picture(128, 64, 16), "--grid", "2x1"))
 
 
+def exif(orientation, order="<"):
+    """EXIF with a tag before and one behind the orientation."""
+    entries = ((0x010F, 2, 4, b"abc\0"), (0x0112, 3, 1, struct.pack(order + "HH", orientation, 0)),
+               (0x0128, 3, 1, struct.pack(order + "HH", 2, 0)))
+    data = struct.pack(order + "2sHIH", b"II" if order == "<" else b"MM", 42, 8, len(entries))
+    return data + b"".join(struct.pack(order + "HHI", *entry[:3]) + entry[3] for entry in entries) + b"\0\0\0\0"
+
+
+def keep_upright(name, data):
+    with Image.open(io.BytesIO(data)) as image:
+        keep_upright_as(name, data, ImageOps.exif_transpose(image).convert("RGB"))
+
+
+def keep_upright_as(name, data, rgb):
+    (HERE / "upright" / name).write_bytes(data)
+    head = f"{rgb.width} {rgb.height}\n".encode()
+    (HERE / "upright" / (name + ".rgb")).write_bytes(head + rgb.tobytes())
+
+
+def make_uprights():
+    image = picture(70, 45, 18)
+    for orientation in range(1, 9):
+        order = "<>"[orientation % 2]
+        keep_upright(f"turned{orientation}.jpg", saved(image, "JPEG", subsampling=2,
+                                                       exif=b"Exif\0\0" + exif(orientation, order)))
+    small = picture(19, 13, 19)
+    for orientation in (3, 6):
+        keep_upright(f"turned{orientation}.png", saved(small, "PNG", exif=exif(orientation, ">")))
+        keep_upright(f"turned{orientation}.webp", saved(small, "WEBP", lossless=True,
+                                                        exif=b"Exif\0\0" + exif(orientation)))
+    for name, data in (("nine", exif(9)), ("cut", exif(6)[:24]), ("no_header", b"XX" + exif(6)[2:]),
+                       ("far_directory", exif(6)[:4] + b"\xff\xff\xff\x7f" + exif(6)[8:])):
+        file = saved(small, "PNG", exif=data)
+        try:
+            keep_upright(f"broken_{name}.png", file)
+        except (SyntaxError, struct.error):  # then Pillow gives no picture at all
+            print("Pillow fails on", name)
+            keep_upright(f"broken_{name}.png", saved(small, "PNG"))
+            (HERE / "upright" / f"broken_{name}.png").write_bytes(file)
+    mirrors = {"": None, "0": Image.Transpose.FLIP_TOP_BOTTOM, "1": Image.Transpose.FLIP_LEFT_RIGHT}
+    for quarters in range(4):
+        for mode, mirror in mirrors.items():
+            options = ["--irot", str(quarters)] * (quarters > 0) + ["--imir", mode] * (mirror is not None)
+            if not options:
+                continue
+            upright = small.rotate(90 * quarters, expand=True)
+            keep_upright_as(f"irot{quarters}_imir{mode or 'none'}.avif",
+                            avif(small, "--lossless", *options, avifdec=False)[0],
+                            upright if mirror is None else upright.transpose(mirror))
+
+
 # ---------------------------------------------------------------- rendering
 
 def brightness(image, factor):
@@ -517,7 +569,7 @@ def make_renders():
 
 
 def main():
-    for name in ("decode", "render"):
+    for name in ("decode", "upright", "render"):
         (HERE / name).mkdir(exist_ok=True)
     make_jpegs()
     make_pngs()
@@ -526,6 +578,7 @@ def main():
     make_bmps()
     make_tiffs()
     make_avifs()
+    make_uprights()
     make_renders()
 
 
