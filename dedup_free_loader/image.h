@@ -98,7 +98,7 @@ enum class RejectReason {
   kTruncated,       ///< ends before its image does
   kMalformed,       ///< the decoder refuses it
   kUnsupported,     ///< a real image, of a kind we do not decode
-  kTooManyPixels,   ///< above the pixel limit
+  kTooManyPixels,   ///< above the pixel limit, or too many for so few bytes
   kTooLarge,        ///< above the limit in bytes
   kTimeout,         ///< took longer than a picture may; isolated decoding only
   kDecoderCrashed,  ///< ended the process that decoded it; likewise

@@ -34,6 +34,12 @@ decode_avif(Bytes file, const DecodeLimits& limits, bool upright);
     std::uint64_t height,
     const DecodeLimits& limits);
 
+/// Why a picture of this size is not believed to be in `file`, if it is not: it
+/// is large, and the file so small that all of it would be one colour. To be
+/// asked before memory is taken for pixels.
+[[nodiscard]] std::optional<Rejection>
+check_density(std::uint64_t width, std::uint64_t height, Bytes file);
+
 /// A picture of `width` x `height` black pixels.
 [[nodiscard]] Image make_image(std::uint64_t width, std::uint64_t height);
 

@@ -2,12 +2,14 @@
 #include <array>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <fmt/format.h>
 #include <gif_lib.h>
 
 #include "dedup_free_loader/decode/decoders.h"
+#include "dedup_free_loader/decode/lzw.h"
 #include "dedup_free_loader/decode/samples.h"
 
 namespace swavd::loader {
@@ -47,10 +49,9 @@ Rejection reject(const Input& input, int code) {
   if (code == D_GIF_ERR_NOT_ENOUGH_MEM) {
     return {RejectReason::kTooManyPixels, detail};
   }
-  const bool truncated = input.ran_out || code == D_GIF_ERR_EOF_TOO_SOON ||
-                         code == D_GIF_ERR_READ_FAILED;
   return {
-      truncated ? RejectReason::kTruncated : RejectReason::kMalformed, detail};
+      input.ran_out ? RejectReason::kTruncated : RejectReason::kMalformed,
+      detail};
 }
 
 /// Reads one extension; keeps the transparent index of a graphics control
@@ -139,15 +140,63 @@ std::vector<std::size_t> row_order(std::size_t height, bool interlaced) {
   return order;
 }
 
-/// Draws the frame onto the canvas; false on an error of giflib.
-bool draw_frame(GifFileType& gif, const Palette& palette, Image& canvas) {
+/// The frame's LZW codes, a block at a time. giflib unpacks them as well, but
+/// takes a thousand times as long for a byte of codes that give no pixel.
+class CodeBlocks {
+ public:
+  explicit CodeBlocks(GifFileType& gif) : gif_(gif) {}
+
+  /// Bits of an index, as the file says.
+  int code_size() {
+    int size = 0;
+    failed_ = DGifGetCode(&gif_, &size, &block_) == GIF_ERROR;
+    return size;
+  }
+
+  Bytes next() {
+    const GifByteType* const block = block_;
+    if (failed_ || block == nullptr) {
+      return {};
+    }
+    copy_.assign(block + 1, block + 1 + block[0]);
+    failed_ = DGifGetCodeNext(&gif_, &block_) == GIF_ERROR;
+    return copy_;
+  }
+
+ private:
+  GifFileType& gif_;
+  GifByteType* block_ = nullptr;  // its length, then its bytes
+  std::vector<GifByteType> copy_;
+  bool failed_ = false;
+};
+
+/// Draws the frame onto the canvas; what went wrong, if anything did.
+std::optional<Rejection> draw_frame(GifFileType& gif, Image& canvas) {
   const GifImageDesc& frame = gif.Image;
+  const Palette palette = palette_of(gif);
+  CodeBlocks blocks(gif);
+  const int code_size = blocks.code_size();
+  if (code_size < 1 || code_size > LzwReader::kMaxCodeSize) {
+    return Rejection{
+        RejectReason::kMalformed,
+        fmt::format("GIF: the frame's indices have {} bits", code_size)};
+  }
+  LzwReader reader(code_size, [&] { return blocks.next(); });
   const auto width = static_cast<std::size_t>(frame.Width);
   std::vector<GifByteType> indices(width);
   for (const std::size_t y :
        row_order(static_cast<std::size_t>(frame.Height), frame.Interlace)) {
-    if (DGifGetLine(&gif, indices.data(), frame.Width) == GIF_ERROR) {
-      return false;
+    switch (reader.read(indices)) {
+      case LzwReader::Outcome::kDone:
+        break;
+      case LzwReader::Outcome::kEnd:
+        return Rejection{
+            RejectReason::kTruncated,
+            "GIF: the frame ends before its last row"};
+      case LzwReader::Outcome::kBadCode:
+        return Rejection{
+            RejectReason::kMalformed,
+            "GIF: the frame has a code of no meaning"};
     }
     const std::size_t row = y + static_cast<std::size_t>(frame.Top);
     std::uint8_t* out =
@@ -156,7 +205,7 @@ bool draw_frame(GifFileType& gif, const Palette& palette, Image& canvas) {
                                 3;
     apply_palette(indices.data(), palette, width, out);
   }
-  return true;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -189,6 +238,9 @@ Decoded decode_gif(Bytes file, const DecodeLimits& limits) {
   if (auto refused = check_size(canvas_width, canvas_height, limits)) {
     return *refused;
   }
+  if (auto refused = check_density(canvas_width, canvas_height, file)) {
+    return *refused;
+  }
   Image image = make_image(canvas_width, canvas_height);
   const Palette palette = palette_of(*gif);
   const auto background =
@@ -196,8 +248,8 @@ Decoded decode_gif(Bytes file, const DecodeLimits& limits) {
   for (std::size_t i = 0; i < image.rgb.size(); i += 3) {
     std::memcpy(&image.rgb[i], background.data(), 3);
   }
-  if (!draw_frame(*gif, palette, image)) {
-    return reject(input, gif->Error);
+  if (auto refused = draw_frame(*gif, image)) {
+    return *refused;
   }
   return image;
 }

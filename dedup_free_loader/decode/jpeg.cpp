@@ -20,7 +20,10 @@ namespace {
 // A scan costs a pass over all blocks but may be a few bytes long: a small
 // file could keep a core busy for hours. Real files have about ten.
 constexpr int kMaxScans = 100;
-constexpr int kTooManyScans = -1;  // our own value of `ErrorState::code`
+constexpr std::uint64_t kMaxPixelsOfScans = std::uint64_t{1} << 29U;
+// Our own values of `ErrorState::code`.
+constexpr int kTooManyScans = -1;
+constexpr int kEndedEarly = -2;
 
 /// libjpeg's error manager, and what went wrong.
 struct ErrorState {
@@ -29,6 +32,7 @@ struct ErrorState {
   int code;
   bool ran_out;     // the file ended before the decoder had enough
   bool hit_marker;  // an entropy-coded segment ended early
+  bool many_scans;  // of a picture that is being read
   char message[JMSG_LENGTH_MAX];
 };
 
@@ -59,12 +63,26 @@ void on_message(j_common_ptr info, int level) {
   ++info->err->num_warnings;
   error.ran_out |= info->err->msg_code == JWRN_JPEG_EOF;
   error.hit_marker |= info->err->msg_code == JWRN_HIT_MARKER;
+  // The verdict is certain: the rest would be unpacked for nothing.
+  if (error.ran_out && (error.hit_marker || error.many_scans)) {
+    error.code = kEndedEarly;
+    std::longjmp(error.jump, 1);
+  }
 }
 
 void ignore_output(j_common_ptr /*info*/) {}
 
+/// How many scans a picture of this size may have.
+int max_scans(const jpeg_decompress_struct& info) {
+  const std::uint64_t pixels =
+      std::uint64_t{info.image_width} * info.image_height;
+  return static_cast<int>(std::min<std::uint64_t>(
+      kMaxScans, kMaxPixelsOfScans / std::max<std::uint64_t>(pixels, 1)));
+}
+
 void on_progress(j_common_ptr info) {
-  if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number > kMaxScans) {
+  const auto& decoder = *reinterpret_cast<j_decompress_ptr>(info);
+  if (decoder.input_scan_number > max_scans(decoder)) {
     ErrorState& error = error_state(info);
     error.code = kTooManyScans;
     std::longjmp(error.jump, 1);
@@ -94,6 +112,7 @@ bool start(Decoder& decoder, J_COLOR_SPACE color, unsigned denominator) {
   if (setjmp(decoder.error.jump) != 0) {
     return false;
   }
+  decoder.error.many_scans = jpeg_has_multiple_scans(&decoder.info) != 0;
   decoder.info.out_color_space = color;
   decoder.info.scale_num = 1;
   decoder.info.scale_denom = denominator;
@@ -167,11 +186,28 @@ RejectReason reason_of(const ErrorState& error) {
   return error.ran_out ? RejectReason::kTruncated : RejectReason::kMalformed;
 }
 
-Rejection reject(const ErrorState& error) {
+Rejection ends_early(const jpeg_decompress_struct& info) {
+  return {
+      RejectReason::kTruncated,
+      fmt::format(
+          "JPEG of {}x{} pixels ends before its last row",
+          info.image_width,
+          info.image_height)};
+}
+
+Rejection reject(const Decoder& decoder) {
+  const ErrorState& error = decoder.error;
+  if (error.code == kEndedEarly) {
+    return ends_early(decoder.info);
+  }
   if (error.code == kTooManyScans) {
     return {
         reason_of(error),
-        fmt::format("JPEG with more than {} scans", kMaxScans)};
+        fmt::format(
+            "JPEG of {}x{} pixels with more than {} scans",
+            decoder.info.image_width,
+            decoder.info.image_height,
+            max_scans(decoder.info))};
   }
   return {reason_of(error), fmt::format("JPEG: {}", error.message)};
 }
@@ -180,11 +216,27 @@ Rejection reject(const ErrorState& error) {
 /// that the decoder bridges inside a complete file is no reason to refuse it.
 bool ended_early(Decoder& decoder) {
   const ErrorState& error = decoder.error;
-  if (jpeg_has_multiple_scans(&decoder.info) != 0) {
+  if (error.many_scans) {
     return error.ran_out;
   }
   const bool at_end = decoder.info.unread_marker == JPEG_EOI;
   return error.hit_marker && (error.ran_out || at_end);
+}
+
+/// True when a file of this length cannot hold all blocks: each takes a Huffman
+/// code for its first coefficient, and in a sequential file one more.
+bool is_too_short(const jpeg_decompress_struct& info, Bytes file) {
+  if (info.arith_code != 0) {
+    return false;  // has no such bound
+  }
+  std::uint64_t blocks = 0;
+  for (int i = 0; i < info.num_components; ++i) {
+    const jpeg_component_info& component = info.comp_info[i];
+    blocks +=
+        std::uint64_t{component.width_in_blocks} * component.height_in_blocks;
+  }
+  const std::uint64_t bits = info.progressive_mode != 0 ? 1 : 2;
+  return blocks * bits / 8 > file.size();
 }
 
 /// Adobe's files, the only ones there are, store the amount of paper left
@@ -314,11 +366,17 @@ Decoded decode_jpeg(
   Decoder decoder{};
   const Cleanup cleanup(decoder);
   if (!read_header(decoder, file)) {
-    return reject(decoder.error);
+    return reject(decoder);
   }
   const JDIMENSION width = decoder.info.image_width;
   const JDIMENSION height = decoder.info.image_height;
   if (auto refused = check_size(width, height, limits)) {
+    return *refused;
+  }
+  if (is_too_short(decoder.info, file)) {
+    return ends_early(decoder.info);
+  }
+  if (auto refused = check_density(width, height, file)) {
     return *refused;
   }
   const Region whole{
@@ -331,13 +389,10 @@ Decoded decode_jpeg(
   const Wanted wanted = has_end(file) ? chosen : whole;
   Image image;
   if (!read_pixels(decoder, wanted, image)) {
-    return reject(decoder.error);
+    return reject(decoder);
   }
   if (ended_early(decoder)) {
-    return Rejection{
-        RejectReason::kTruncated,
-        fmt::format(
-            "JPEG of {}x{} pixels ends before its last row", width, height)};
+    return ends_early(decoder.info);
   }
   return image;
 }

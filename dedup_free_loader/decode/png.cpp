@@ -10,8 +10,8 @@ namespace swavd::loader {
 namespace {
 
 // Profiles and texts unpack up to a thousandfold; nothing here reads them.
-constexpr std::size_t kMaxChunkBytes = 16U << 20U;
-constexpr std::size_t kMaxChunksBytes = 32U << 20U;
+constexpr std::size_t kMaxChunkBytes = 8U << 20U;
+constexpr std::size_t kMaxChunksBytes = 8U << 20U;
 
 struct FreeContext {
   void operator()(spng_ctx* context) const { spng_ctx_free(context); }
@@ -84,6 +84,9 @@ Decoded decode_png(Bytes file, const DecodeLimits& limits) {
     return reject(code);
   }
   if (auto refused = check_size(header.width, header.height, limits)) {
+    return *refused;
+  }
+  if (auto refused = check_density(header.width, header.height, file)) {
     return *refused;
   }
   const bool gray16 =

@@ -109,6 +109,9 @@ Decoded decode_webp(Bytes file, const DecodeLimits& limits) {
   if (auto refused = check_size(width, height, limits)) {
     return *refused;
   }
+  if (auto refused = check_density(width, height, file)) {
+    return *refused;
+  }
   Image image = make_image(width, height);
   return features.has_animation != 0
              ? decode_first_frame(file, std::move(image))
