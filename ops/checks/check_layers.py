@@ -43,11 +43,11 @@ GRANTS = {
     r"curl/": ("state/s3/", "ingest/crawl/", "ops/service/admin/", "tests/"),
     r"openssl/": ("ops/base/sha256.cpp", "tests/"),
     r"systemd/": ("ops/service/lifecycle/",),
-    r"(archive|zlib)": ("ingest/files/",),
+    r"(archive|zlib)": ("ingest/files/", "tests/odd_files/"),
     r"gumbo": ("ingest/crawl/",),
     r"prometheus/": ("metrics/prom/", "tests/metrics/"),
     r"(turbojpeg|jpeglib|spng|gif_lib|tiffio|avif/|webp/)":
-        ("dedup_free_loader/decode/", "tests/e2e/"),
+        ("dedup_free_loader/decode/", "tests/e2e/", "tests/odd_files/"),
     r"hwy/": ("dedup_free_loader/render/",),
     r"(toml\+\+|CLI)/": ("ops/service/config/", "ops/bin/"),
     r"httplib": ("ops/service/http/", "tests/"),

@@ -9,6 +9,7 @@
 #include "dedup_free_loader/loader.h"
 #include "tests/dedup_free_loader/golden.h"
 #include "tests/dedup_free_loader/tar_files.h"
+#include "tests/odd_files/odd_files.h"
 
 namespace swavd::loader {
 namespace {
@@ -109,6 +110,9 @@ TEST(DecodeHelper, GivesForEveryFileWhatDecodingInProcessGives) {
         files.push_back(std::move(file.bytes));
       }
     }
+  }
+  for (odd_files::OddFile& file : odd_files::make_odd_files()) {
+    files.push_back(std::move(file.bytes));
   }
   for (std::size_t i = 0; i < files.size(); ++i) {
     SCOPED_TRACE(i);

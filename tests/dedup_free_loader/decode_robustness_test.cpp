@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory_resource>
 #include <string>
 #include <variant>
 #include <vector>
@@ -11,6 +13,7 @@
 #include "ops/base/philox.h"
 #include "tests/dedup_free_loader/golden.h"
 #include "tests/dedup_free_loader/tar_files.h"
+#include "tests/odd_files/odd_files.h"
 
 namespace swavd::loader {
 namespace {
@@ -69,6 +72,65 @@ TEST(DecodeRobustness, EveryBrokenCopyHasAnAnswer) {
       ASSERT_TRUE(is_sound(ByteVector(broken), small_middle));
     }
   }
+}
+
+std::string verdict_of(const std::variant<Image, Rejection>& decoded) {
+  const auto* rejection = std::get_if<Rejection>(&decoded);
+  return rejection == nullptr ? "image"
+                              : std::string(to_string(rejection->reason));
+}
+
+TEST(DecodeRobustness, EveryOddFileHasTheAnswerThatItsNatureAsksFor) {
+  for (const odd_files::OddFile& file : odd_files::make_odd_files()) {
+    // A fresh copy of exact size, so that a sanitizer sees an overrun.
+    const ByteVector bytes(file.bytes);
+    EXPECT_TRUE(is_sound(bytes)) << file.name;
+    EXPECT_TRUE(is_sound(bytes, middle)) << file.name;
+    if (!file.verdict.empty()) {
+      EXPECT_EQ(verdict_of(decode_image(bytes, {})), file.verdict) << file.name;
+    }
+  }
+}
+
+/// Remembers how much memory was asked for at most at once.
+class Meter final : public std::pmr::memory_resource {
+ public:
+  [[nodiscard]] std::size_t most() const { return most_; }
+
+ private:
+  void* do_allocate(std::size_t bytes, std::size_t alignment) override {
+    most_ = std::max(most_, bytes);
+    return std::pmr::new_delete_resource()->allocate(bytes, alignment);
+  }
+
+  void do_deallocate(void* memory, std::size_t bytes, std::size_t alignment)
+      override {
+    std::pmr::new_delete_resource()->deallocate(memory, bytes, alignment);
+  }
+
+  [[nodiscard]] bool do_is_equal(
+      const memory_resource& other) const noexcept override {
+    return this == &other;
+  }
+
+  std::size_t most_ = 0;
+};
+
+TEST(DecodeRobustness, ABombTakesNoMemoryForPixels) {
+  constexpr std::size_t kPixels = 3 << 20U;
+  int bombs = 0;
+  for (const odd_files::OddFile& file : odd_files::make_odd_files()) {
+    if (file.kind != odd_files::Kind::kBomb) {
+      continue;
+    }
+    Meter meter;
+    auto* const before = std::pmr::set_default_resource(&meter);
+    const std::string verdict = verdict_of(decode_image(file.bytes, {}));
+    std::pmr::set_default_resource(before);
+    EXPECT_LT(meter.most(), kPixels) << file.name << ": " << verdict;
+    ++bombs;
+  }
+  EXPECT_GT(bombs, 30);
 }
 
 TEST(DecodeRobustness, OddFilesOfTheWildHaveAnAnswer) {
