@@ -239,6 +239,28 @@ bool is_too_short(const jpeg_decompress_struct& info, Bytes file) {
   return blocks * bits / 8 > file.size();
 }
 
+/// True when more scans follow than a picture of this size may have; told from
+/// their markers, before one is unpacked. Coded data have none but restarts.
+bool has_too_many_scans(const jpeg_decompress_struct& info) {
+  if (info.progressive_mode == 0) {
+    return false;
+  }
+  const std::string_view rest = as_text(
+      {info.src->next_input_byte,
+       info.src->next_input_byte + info.src->bytes_in_buffer});
+  const auto limit = static_cast<std::uint64_t>(max_scans(info));
+  std::uint64_t scans = 1;
+  for (std::size_t at = rest.find('\xff');
+       at != std::string_view::npos && at + 1 < rest.size();
+       at = rest.find('\xff', at + 1)) {
+    scans += rest[at + 1] == '\xda' ? 1 : 0;
+    if (rest[at + 1] == '\xd9' || scans > limit) {
+      break;
+    }
+  }
+  return scans > limit;
+}
+
 /// Adobe's files, the only ones there are, store the amount of paper left
 /// white: C, M, Y and K inverted. So RGB is C*K, M*K, Y*K over 255, rounded.
 void cmyk_to_rgb(
@@ -323,7 +345,24 @@ bool read_region(Decoder& decoder, const Region& region, Image& image) {
   return read_rows(decoder, bottom, image.rgb.data(), std::size_t{width} * 3);
 }
 
-/// Reads the part around what is wanted, of CMYK the whole, into `image`.
+/// True when bits of a progressive picture never came. The decoder then smooths
+/// blocks by their neighbours, and a part would have other pixels at its edges.
+bool is_smoothed(const jpeg_decompress_struct& info) {
+  if (info.coef_bits == nullptr) {
+    return false;
+  }
+  for (int i = 0; i < info.num_components; ++i) {
+    for (const int missing : info.coef_bits[i]) {
+      if (missing != 0) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+/// Reads the part around what is wanted, of CMYK and of smoothed pictures the
+/// whole, into `image`.
 bool read_pixels(Decoder& decoder, const Wanted& wanted, Image& image) {
   const bool cmyk = decoder.info.num_components == 4;
   const std::int32_t denominator = may_scale(decoder) ? wanted.denominator : 1;
@@ -333,14 +372,19 @@ bool read_pixels(Decoder& decoder, const Wanted& wanted, Image& image) {
           static_cast<unsigned>(denominator))) {
     return false;
   }
-  if (!cmyk) {
+  if (!cmyk && !is_smoothed(decoder.info)) {
     const Region region = scaled_down(wanted.region, denominator);
     const bool read = read_region(decoder, region, image);
     image.denominator = denominator;
     return read;
   }
-  image = make_image(decoder.info.image_width, decoder.info.image_height);
-  return read_cmyk(decoder, image);
+  const JDIMENSION width = decoder.info.output_width;
+  const JDIMENSION height = decoder.info.output_height;
+  image = make_image(width, height);
+  image.denominator = denominator;
+  return cmyk ? read_cmyk(decoder, image)
+              : read_rows(
+                    decoder, height, image.rgb.data(), std::size_t{width} * 3);
 }
 
 /// Frees what libjpeg holds, on every way out.
@@ -372,6 +416,10 @@ Decoded decode_jpeg(
   const JDIMENSION height = decoder.info.image_height;
   if (auto refused = check_size(width, height, limits)) {
     return *refused;
+  }
+  if (has_too_many_scans(decoder.info)) {
+    decoder.error.code = kTooManyScans;
+    return reject(decoder);
   }
   if (is_too_short(decoder.info, file)) {
     return ends_early(decoder.info);

@@ -8,7 +8,8 @@ namespace swavd::loader {
 
 LzwReader::LzwReader(int code_size, NextBlock next_block)
     : next_block_(std::move(next_block)),
-      clear_code_(1U << static_cast<unsigned>(code_size)) {
+      clear_code_(1U << static_cast<unsigned>(code_size)),
+      first_width_(static_cast<unsigned>(code_size) + 1) {
   SWAVD_CHECK(code_size >= 1 && code_size <= kMaxCodeSize);
   for (unsigned code = 0; code < clear_code_; ++code) {
     suffix_[code] = static_cast<std::uint8_t>(code);
@@ -33,10 +34,7 @@ LzwReader::Outcome LzwReader::read(std::span<std::uint8_t> indices) {
 void LzwReader::clear() {
   next_ = clear_code_ + 2;
   last_ = kMaxCodes;
-  width_ = 1;
-  while (1U << width_ <= clear_code_) {
-    ++width_;
-  }
+  width_ = first_width_;
 }
 
 bool LzwReader::read_code(unsigned& code) {

@@ -45,6 +45,7 @@ class LzwReader {
   std::uint32_t bits_ = 0;  ///< those read and not used, the lowest first
   unsigned bit_count_ = 0;
   const unsigned clear_code_;
+  const unsigned first_width_;
   unsigned width_ = 0;  ///< of the next code, in bits
   unsigned next_ = 0;   ///< the code that is defined next
   unsigned last_ = kMaxCodes;
