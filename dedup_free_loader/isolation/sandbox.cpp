@@ -96,16 +96,16 @@ Status forbid_calls() {
   }
   allow(SCMP_SYS(sysinfo));  // qsort asks how much memory there is
   // Memory, but none that can be executed.
-  constexpr unsigned kProtection = 2;  // the argument's place
+  const scmp_arg_cmp not_executable = {
+      .arg = 2,  // the protection's place
+      .op = SCMP_CMP_MASKED_EQ,
+      .datum_a = PROT_EXEC,
+      .datum_b = 0};
   for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)}) {
     failed = failed != 0
                  ? failed
                  : seccomp_rule_add(
-                       filter.get(),
-                       SCMP_ACT_ALLOW,
-                       call,
-                       1,
-                       SCMP_CMP(kProtection, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+                       filter.get(), SCMP_ACT_ALLOW, call, 1, not_executable);
   }
   failed = failed != 0 ? failed : seccomp_load(filter.get());
   return failed == 0 ? ok_status()
