@@ -10,19 +10,21 @@ JOBS ?= $(shell awk -v cores="$$(nproc)" '/^MemAvailable/ {m = int($$2 / 1500000
 SETUP := ops/setup/setup
 STAMPS := /usr/share/tuxpaint/stamps
 PROGRAMS := swavd swavd-decode swavctl swavd-crawl
+# For `make fuzz`: how long each target is fuzzed.
+SECONDS_EACH ?= 60
 # build_preset,NAME[,TARGETS]: configures when the presets are newer (ninja sees
 # all other changes by itself), then builds all, or these targets.
 build_preset = { [ build/$(1)/build.ninja -nt CMakePresets.json ] || cmake --preset $(1); } && \
 	ninja -C build/$(1) -j $(JOBS) $(2)
 
-.PHONY: all build setup cuda demo test faults interop bench check format clean help
+.PHONY: all build setup cuda demo test faults fuzz interop bench check format clean help
 
 all: build
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 10
 	@echo
-	@echo 'Variables: JOBS=N (now $(JOBS)); for demo IMAGES=PATH, FRESH=1, ARGS="..."'
+	@echo 'Variables: JOBS=N (now $(JOBS)); for demo IMAGES=PATH, FRESH=1, ARGS="..."; for fuzz SECONDS_EACH=N'
 
 setup: ## install what the build needs (build does this by itself)
 	@$(SETUP) build
@@ -52,6 +54,11 @@ faults: ## inject every fault, print the matrix; DOCS=1 puts it into the docs
 	@$(SETUP) build test
 	@$(call build_preset,dev)
 	@tests/faults/run build/dev $(if $(DOCS),--docs)
+
+fuzz: ## search for inputs that break the decoders: SECONDS_EACH=60 for each target
+	@$(SETUP) build fuzz
+	@$(call build_preset,fuzz,fuzz)
+	@tests/fuzz/run build/fuzz $(SECONDS_EACH)
 
 interop: ## open what swavd writes with transformers, torchvision and timm
 	@$(SETUP) build interop
