@@ -534,6 +534,9 @@ Decoded decode_tiff(Bytes file, const DecodeLimits& limits) {
   if (auto refused = check_size(layout.width, layout.height, limits)) {
     return *refused;
   }
+  if (auto refused = check_density(layout.width, layout.height, file)) {
+    return *refused;
+  }
   if (auto refused = check_kind(layout)) {
     return *refused;
   }

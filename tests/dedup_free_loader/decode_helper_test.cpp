@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "dedup_free_loader/decode/jpeg_size.h"
 #include "dedup_free_loader/loader.h"
 #include "tests/dedup_free_loader/golden.h"
 #include "tests/dedup_free_loader/tar_files.h"

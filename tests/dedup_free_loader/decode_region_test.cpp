@@ -133,8 +133,9 @@ TEST(DecodeRegion, IsAllThatIsDecodedOfATurnedJpeg) {
   DecodeOptions options;
   options.exif_orientation = true;
   const auto whole = std::get<Image>(decode_image(file, options));
-  const Image part =
-      decoded_part(file, {whole.width / 2, whole.height / 2, 1, 1}, options);
+  const Region one_pixel{
+      .x = whole.width / 2, .y = whole.height / 2, .width = 1, .height = 1};
+  const Image part = decoded_part(file, one_pixel, options);
   EXPECT_LT(part.width, whole.width);
   EXPECT_LT(part.height, whole.height);
 }

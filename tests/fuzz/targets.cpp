@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -49,9 +50,9 @@ void check_answer(const Decoded& decoded) {
 
 void run_sniff(Bytes input) {
   const std::string format(loader::sniff_format(input));
-  SWAVD_CHECK(
-      format == "jpeg" || format == "png" || format == "webp" ||
-      format == "gif" || format == "unknown");
+  constexpr std::array<std::string_view, 8> kFormats = {
+      "jpeg", "png", "webp", "gif", "bmp", "tiff", "avif", "unknown"};
+  SWAVD_CHECK(std::ranges::find(kFormats, format) != kFormats.end());
   DecodeLimits limits = tight();
   limits.max_pixels = 1;  // the decoders have targets of their own
   const auto decoded = loader::decode_image(input, limits);
@@ -99,6 +100,20 @@ void run_webp(Bytes input) {
   ByteVector file(input.begin(), input.end());
   std::copy_n("RIFF", 4, file.begin());
   run_with_signature(file, "WEBP", 8);
+}
+
+void run_bmp(Bytes input) {
+  run_with_signature(input, "BM");
+}
+
+void run_tiff(Bytes input) {
+  using std::string_view_literals::operator""sv;
+  const bool big_endian = !input.empty() && input[0] == 'M';
+  run_with_signature(input, big_endian ? "MM\0*"sv : "II*\0"sv);
+}
+
+void run_avif(Bytes input) {
+  run_with_signature(input, "ftypavif", 4);
 }
 
 /// Takes numbers from the end of the input, where a file has least to lose.
@@ -246,12 +261,15 @@ void run_crops(Bytes input) {
   }
 }
 
-constexpr std::array<Target, 7> kTargets = {
+constexpr std::array<Target, 10> kTargets = {
     {{"sniff", "", run_sniff},
      {"jpeg", "jpeg", run_jpeg},
      {"png", "png", run_png},
      {"webp", "webp", run_webp},
      {"gif", "gif", run_gif},
+     {"bmp", "bmp", run_bmp},
+     {"tiff", "tiff", run_tiff},
+     {"avif", "avif", run_avif},
      {"region", "jpeg", run_region},
      {"crops", "other", run_crops}}};
 

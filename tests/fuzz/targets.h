@@ -18,10 +18,10 @@ struct Target {
 /// All there are:
 ///
 ///   - sniff: every file has a format or none, and decoding agrees with it;
-///   - jpeg, png, webp, gif: every file of the format gives a whole picture or
-///     a reason, within the limits;
+///   - jpeg, png, webp, gif, bmp, tiff, avif: every file of the format gives a
+///     whole picture or a reason, within the limits;
 ///   - region: the part of a JPEG that is asked for has the pixels of the
-///   whole;
+///     whole;
 ///   - crops: plans lie within the picture, whatever its size and the options.
 [[nodiscard]] std::span<const Target> targets();
 

@@ -207,6 +207,7 @@ Value another_value(const Key& key) {
       {"object_store.credentials_file", "/keys"},
       {"object_store.profile", "other"},
       {"object_store.ca_file", "/ca.pem"},
+      {"loader.cores", "2-5,8"},
       {"model.device", "cuda:1"},
       {"model.init_from", "/models/seer"},
       {"http.listen", "[::1]:80"},
