@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sched.h>
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -105,6 +106,7 @@ Status DecodeHelper::start() {
     memory_file_ = std::move(file);
   }
   cpu_total_ = 0;
+  core_ = -1;
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) !=
       0) {
@@ -180,6 +182,7 @@ DecodeHelper::Outcome DecodeHelper::converse(
     Bytes file,
     const ChooseRegion& choose) {
   release_pages();
+  come_here();
   std::memcpy(memory_, file.data(), file.size());
   Message message;
   message.kind = MessageKind::kDecode;
@@ -237,6 +240,23 @@ DecodeHelper::Outcome DecodeHelper::converse(
   touched_ = std::uint64_t{3} * static_cast<std::uint64_t>(image.width) *
              static_cast<std::uint64_t>(image.height);
   return image;
+}
+
+/// Keeps the helper on the core that this thread runs on. They take turns, so
+/// it is free meanwhile, and the file and its pixels stay in that core's
+/// caches; the kernel would rather wake the helper on an idle core, far from
+/// them.
+void DecodeHelper::come_here() {
+  const int core = ::sched_getcpu();
+  if (core < 0 || core == core_) {
+    return;
+  }
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<std::size_t>(core), &set);
+  if (::sched_setaffinity(pid_, sizeof(set), &set) == 0) {
+    core_ = core;
+  }
 }
 
 /// Most pictures are small: what a large one needed is given back.

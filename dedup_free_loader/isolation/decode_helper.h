@@ -59,6 +59,7 @@ class DecodeHelper {
   [[nodiscard]] double used_cpu() const;
   [[nodiscard]] Rejection lost();
   void kill();
+  void come_here();
   void release_pages();
 
   const HelperOptions options_;
@@ -70,6 +71,7 @@ class DecodeHelper {
   std::uint8_t* memory_ = nullptr;
   std::uint64_t touched_ = 0;  ///< bytes of the last picture
   bool timed_out_ = false;
+  int core_ = -1;         ///< the helper is kept on it; -1: on none yet
   double cpu_total_ = 0;  ///< of the helper, when it last said it
   double cpu_seconds_ = 0;
 };
