@@ -11,7 +11,6 @@
 #include <vector>
 
 #include <benchmark/benchmark.h>
-#include <sys/resource.h>
 
 #include "dedup_free_loader/crop_plan.h"
 #include "dedup_free_loader/image.h"
@@ -85,31 +84,22 @@ const Set& cifar() {
   return set;
 }
 
-double seconds_of(const timeval& time) {
-  return static_cast<double>(time.tv_sec) +
-         static_cast<double>(time.tv_usec) * 1e-6;
-}
-
-/// Of helpers that have ended.
-double children_cpu_seconds() {
-  rusage used{};
-  getrusage(RUSAGE_CHILDREN, &used);
-  return seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
-}
-
 /// Counts images and CPU time while it lives.
 class Meter {
  public:
-  explicit Meter(benchmark::State& state)
+  /// `elsewhere`: seconds that other processes have used for it, kept up to
+  /// date by the caller; may be null.
+  explicit Meter(benchmark::State& state, const double* elsewhere = nullptr)
       : state_(state),
-        start_(thread_cpu_seconds() + children_cpu_seconds()) {}
+        elsewhere_(elsewhere),
+        start_(thread_cpu_seconds()) {}
 
   Meter(const Meter&) = delete;
   Meter& operator=(const Meter&) = delete;
 
   ~Meter() {
-    const double seconds =
-        thread_cpu_seconds() + children_cpu_seconds() - start_;
+    const double seconds = thread_cpu_seconds() - start_ +
+                           (elsewhere_ != nullptr ? *elsewhere_ : 0);
     state_.counters["images_per_cpu_second"] =
         static_cast<double>(state_.iterations()) / seconds;
     state_.counters["cpu_ms_per_image"] =
@@ -118,6 +108,7 @@ class Meter {
 
  private:
   benchmark::State& state_;
+  const double* elsewhere_;
   double start_;
 };
 
@@ -177,8 +168,12 @@ using GetSet = const Set& (*)();
 
 /// `work(number of the file)` for one file of the set after the other.
 template <typename Work>
-void each_file(benchmark::State& state, const Set& set, const Work& work) {
-  const Meter meter(state);
+void each_file(
+    benchmark::State& state,
+    const Set& set,
+    const Work& work,
+    const double* elsewhere = nullptr) {
+  const Meter meter(state, elsewhere);
   std::size_t next = 0;
   for (auto iteration : state) {
     work(next);
@@ -217,9 +212,10 @@ void decode_and_render(
     benchmark::State& state,
     const Set& set,
     double fidelity,
-    const Decode& decode) {
+    const Decode& decode,
+    const double* elsewhere = nullptr) {
   std::vector<float> out = room_for(set);
-  each_file(state, set, [&](std::size_t number) {
+  const auto work = [&](std::size_t number) {
     std::vector<CropPlan> plans;
     const auto choose = [&](std::int32_t width, std::int32_t height) {
       plans = plans_of(width, height, set, number);
@@ -227,7 +223,8 @@ void decode_and_render(
     };
     render_all(decode(set.files[number], choose), plans, out.data());
     benchmark::ClobberMemory();
-  });
+  };
+  each_file(state, set, work, elsewhere);
 }
 
 void in_process(benchmark::State& state, GetSet get, double fidelity) {
@@ -246,7 +243,7 @@ void in_process(benchmark::State& state, GetSet get, double fidelity) {
       });
 }
 
-/// In a process of its own, whose CPU time counts, its start too.
+/// In a process of its own, whose CPU time counts, but for its start.
 void isolated(benchmark::State& state, GetSet get) {
   const Set& set = get();
   if (missing(state, set)) {
@@ -254,8 +251,9 @@ void isolated(benchmark::State& state, GetSet get) {
   }
   swavd::loader::HelperOptions options;
   options.program = SWAVD_BIN_DIR "/swavd-decode";
-  const Meter meter(state);  // ends after the helper
   swavd::loader::DecodeHelper helper(options);
+  SWAVD_CHECK(helper.decode(set.files[0].bytes, nullptr).ok());
+  double helper_seconds = 0;
   decode_and_render(
       state,
       set,
@@ -263,8 +261,10 @@ void isolated(benchmark::State& state, GetSet get) {
       [&](const TarFile& file, const ChooseRegion& choose) {
         const auto decoded = helper.decode(file.bytes, choose);
         SWAVD_CHECK(decoded.ok());
+        helper_seconds += helper.cpu_seconds();
         return std::get<ImageView>(decoded.value());
-      });
+      },
+      &helper_seconds);
 }
 
 /// All crops of decoded pictures with the plans reduced to one stage by
