@@ -94,7 +94,8 @@ class BoundedQueue {
     std::optional<T> item;
     {
       const MutexLock lock(mutex_);
-      if (items_.empty() && !closed_) {
+      // To wait for no time at all still puts a thread to sleep for a moment.
+      if (items_.empty() && !closed_ && timeout.count() > 0) {
         const auto since = std::chrono::steady_clock::now();
         (void)filled_.wait_for(
             mutex_, timeout, [this]() SWAVD_REQUIRES(mutex_) {

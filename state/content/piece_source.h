@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "ops/base/bounded_queue.h"
 #include "ops/base/bytes.h"
 #include "ops/base/result.h"
@@ -9,11 +11,12 @@
 namespace swavd::state {
 
 /// Turns a snapshot's file, which is pushed, into pieces that an object store
-/// pulls: a thread reads ahead by a few pieces. The end is only reported once
-/// length and digest have proved right, so a put of a damaged file fails.
+/// pulls: a thread reads ahead by a few pieces, but a small file is read at
+/// once. The end is only reported once length and digest have proved right, so
+/// a put of a damaged file fails.
 class PieceSource {
  public:
-  /// `reader` is used by this object alone until it is gone.
+  /// `reader` is used by this object alone until it is gone; both outlive it.
   PieceSource(SnapshotReader& reader, const FileEntry& file);
 
   PieceSource(const PieceSource&) = delete;
@@ -25,10 +28,16 @@ class PieceSource {
   [[nodiscard]] Result<Bytes> next();
 
  private:
+  void read_ahead();
+  void read_small();
+
+  SnapshotReader& reader_;
+  const FileEntry& file_;
   BoundedQueue<ByteVector> pieces_;
   ByteVector current_;
   Status outcome_ = ok_status();  ///< the thread's, to be read after its end
-  Stage stage_;
+  bool given_ = false;            ///< of a small file
+  std::optional<Stage> stage_;    ///< of a large one
 };
 
 }  // namespace swavd::state

@@ -345,10 +345,15 @@ class MemorySource final : public Source {
     std::optional<Result<Polled>> outcome;
     ++stream_->blocked_pollers_;
     stream_->changed_.notify_all();
-    (void)stream_->changed_.wait_for(stream_->mutex_, timeout, [&] {
+    const auto try_once = [&] {
       outcome = attempt(take_one);
       return outcome.has_value();
-    });
+    };
+    if (timeout.count() > 0) {
+      (void)stream_->changed_.wait_for(stream_->mutex_, timeout, try_once);
+    } else {
+      (void)try_once();  // a wait for no time puts the thread to sleep, too
+    }
     --stream_->blocked_pollers_;
     return outcome ? *std::move(outcome) : Polled{};
   }
