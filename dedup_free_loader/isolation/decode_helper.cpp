@@ -1,5 +1,6 @@
 #include "dedup_free_loader/isolation/decode_helper.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -25,6 +26,8 @@ namespace {
 
 // A picture above this leaves its pages to the system again.
 constexpr std::uint64_t kKeptBytes = 32U << 20U;
+// Of CPU time, for a start, which loads all decoders.
+constexpr std::chrono::milliseconds kStartTimeout{10'000};
 
 std::uint64_t whole_pages(std::uint64_t bytes) {
   const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
@@ -137,7 +140,9 @@ Status DecodeHelper::start() {
   message.pixel_bytes = pixel_bytes_;
   message.max_pixels = options_.decode.limits.max_pixels;
   message.exif_orientation = options_.decode.exif_orientation ? 1 : 0;
-  const auto answer = send(message) ? receive() : std::nullopt;
+  const auto answer =
+      send(message) ? receive(std::max(options_.image_timeout, kStartTimeout))
+                    : std::nullopt;
   if (!answer || answer->kind != MessageKind::kReady) {
     kill();
     return cannot(
@@ -198,7 +203,7 @@ DecodeHelper::Outcome DecodeHelper::converse(
   if (const auto size = guess_jpeg_size(file); size && is_sane(*size)) {
     want(*size);
   }
-  auto answer = send(message) ? receive() : std::nullopt;
+  auto answer = send(message) ? receive(options_.image_timeout) : std::nullopt;
   if (answer && answer->kind != MessageKind::kRejected &&
       answer->whole != message.whole) {
     if (!is_sane(answer->whole)) {
@@ -208,7 +213,7 @@ DecodeHelper::Outcome DecodeHelper::converse(
   }
   if (answer && answer->kind == MessageKind::kSize) {
     message.kind = MessageKind::kRegion;
-    answer = send(message) ? receive() : std::nullopt;
+    answer = send(message) ? receive(options_.image_timeout) : std::nullopt;
   }
   if (!answer) {
     return lost();
@@ -283,13 +288,12 @@ bool DecodeHelper::send(const Message& message) const {
          static_cast<ssize_t>(sizeof(message));
 }
 
-/// The helper's next message; nullopt when it is gone or its time is up.
-std::optional<Message> DecodeHelper::receive() {
+/// The helper's next message; nullopt when it is gone or has used `most` of CPU
+/// time for it.
+std::optional<Message> DecodeHelper::receive(std::chrono::milliseconds most) {
   constexpr int kAsleep = 10;
-  const double most =
-      std::chrono::duration<double>(options_.image_timeout).count();
   timed_out_ = false;
-  int waited = 0;  // times `image_timeout`
+  std::chrono::milliseconds waited{0};
   while (true) {
     Message message;
     const ssize_t bytes = ::recv(socket_.get(), &message, sizeof(message), 0);
@@ -303,7 +307,10 @@ std::optional<Message> DecodeHelper::receive() {
       return std::nullopt;
     }
     // On a busy machine it may not have had its share of the time.
-    if (used_cpu() - cpu_total_ >= most || ++waited == kAsleep) {
+    waited += options_.image_timeout;
+    if (used_cpu() - cpu_total_ >=
+            std::chrono::duration<double>(most).count() ||
+        waited >= kAsleep * most) {
       timed_out_ = true;
       return std::nullopt;
     }

@@ -55,7 +55,7 @@ class DecodeHelper {
   [[nodiscard]] Outcome converse(Bytes file, const ChooseRegion& choose);
   [[nodiscard]] bool is_sane(const PictureSize& whole) const;
   [[nodiscard]] bool send(const Message& message) const;
-  [[nodiscard]] std::optional<Message> receive();
+  [[nodiscard]] std::optional<Message> receive(std::chrono::milliseconds most);
   [[nodiscard]] double used_cpu() const;
   [[nodiscard]] Rejection lost();
   void kill();

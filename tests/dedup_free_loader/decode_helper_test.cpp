@@ -214,6 +214,14 @@ TEST(DecodeHelper, AFileThatTakesTooLongIsGivenUp) {
   expect_decodes(patient);
 }
 
+TEST(DecodeHelper, ItsStartIsNotHeldToTheTimeOfAnImage) {
+  HelperOptions options = with("swavd-decode");
+  options.image_timeout = std::chrono::milliseconds(1);
+  DecodeHelper helper(options);
+  const auto decoded = helper.decode(golden_file("gray1.png"), nullptr);
+  EXPECT_TRUE(decoded.ok()) << decoded.error().message;
+}
+
 TEST(DecodeHelper, FilesThatNoDecoderNeedsToSeeAreRejectedAlike) {
   HelperOptions options = with("swavd-decode");
   options.decode.limits.max_bytes = 100;
