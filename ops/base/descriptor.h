@@ -25,9 +25,6 @@ class Descriptor {
 
   [[nodiscard]] int get() const { return number_; }
 
-  /// False when there is none: the call that was to open it has failed.
-  [[nodiscard]] bool is_open() const { return number_ >= 0; }
-
   /// The descriptor, from now on the caller's to close.
   [[nodiscard]] int release() { return std::exchange(number_, -1); }
 
