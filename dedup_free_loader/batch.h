@@ -79,6 +79,7 @@ struct PartitionRange {
 /// that stood between them.
 struct Batch {
   std::int32_t images = 0;
+  std::int32_t filled = 0;  ///< of them, those whose file ended early
   std::vector<CropGroup> groups;  ///< in the order of the crop specs
   std::vector<Slot> slots;        ///< [images], in order taken
   std::vector<Rejected> rejected;

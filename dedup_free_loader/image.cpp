@@ -129,22 +129,21 @@ Decoded decode_known(
     Bytes file,
     const DecodeOptions& options,
     const ChooseRegion& choose) {
-  const DecodeLimits& limits = options.limits;
   switch (format_of(file)) {
     case Format::kJpeg:
-      return decode_jpeg(file, limits, choose);
+      return decode_jpeg(file, options, choose);
     case Format::kPng:
-      return whole(decode_png(file, limits), choose);
+      return whole(decode_png(file, options), choose);
     case Format::kWebp:
-      return whole(decode_webp(file, limits), choose);
+      return whole(decode_webp(file, options), choose);
     case Format::kGif:
-      return whole(decode_gif(file, limits), choose);
+      return whole(decode_gif(file, options), choose);
     case Format::kBmp:
-      return whole(decode_bmp(file, limits), choose);
+      return whole(decode_bmp(file, options), choose);
     case Format::kTiff:
-      return whole(decode_tiff(file, limits), choose);
+      return whole(decode_tiff(file, options), choose);
     case Format::kAvif:
-      return whole(decode_avif(file, limits, options.exif_orientation), choose);
+      return whole(decode_avif(file, options), choose);
     case Format::kUnknown:
       break;
   }

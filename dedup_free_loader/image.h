@@ -24,6 +24,7 @@ struct Image {
   /// 1, 2, 4 or 8: each pixel stands for so many of the file's along both
   /// sides. All of the above count such pixels; see `scaled_down`.
   std::int32_t denominator = 1;
+  bool filled = false;  ///< the file ended early, see `fill_truncated`
   /// In the memory of `std::pmr::get_default_resource`, which an isolated
   /// decoder shares with its worker.
   std::pmr::vector<std::uint8_t> rgb;
@@ -36,6 +37,7 @@ struct ImageView {
   std::int32_t x = 0;
   std::int32_t y = 0;
   std::int32_t denominator = 1;
+  bool filled = false;
   const std::uint8_t* rgb = nullptr;
 
   ImageView() = default;
@@ -47,6 +49,7 @@ struct ImageView {
         x(image.x),
         y(image.y),
         denominator(image.denominator),
+        filled(image.filled),
         rgb(image.rgb.data()) {}
 };
 
@@ -127,6 +130,15 @@ struct DecodeOptions {
   /// Turns a picture upright that says it is stored otherwise: by its EXIF
   /// (JPEG, PNG, WebP) or its container (AVIF). A TIFF always is, as in Pillow.
   bool exif_orientation = false;
+  /// Converts a picture with an ICC profile to sRGB (JPEG, PNG, WebP, TIFF and
+  /// AVIF; perceptual intent). A profile that cannot be read, or is for other
+  /// pixels, is not followed.
+  bool color_profiles = false;
+  /// Gives a JPEG, PNG, GIF or BMP whose pixels end early as Pillow does with
+  /// `LOAD_TRUNCATED_IMAGES`: of a JPEG the rest is grey, of the others black or
+  /// the first colour of their palette. Otherwise it is rejected, as the other
+  /// formats always are.
+  bool fill_truncated = false;
 
   DecodeOptions() = default;
 

@@ -203,12 +203,14 @@ class ThreadedLoader final : public Loader {
           std::move(taken), std::move(*rejection), decode_seconds);
     }
     decoded_.fetch_add(1, std::memory_order_relaxed);
-    const auto place = assembly_.take_slot(std::move(taken), decode_seconds);
+    const ImageView& image = std::get<ImageView>(decoded);
+    const auto place =
+        assembly_.take_slot(std::move(taken), image.filled, decode_seconds);
     if (!place) {
       return false;
     }
     const double rendering = thread_cpu_seconds();
-    render(std::get<ImageView>(decoded), plans, *place);
+    render(image, plans, *place);
     assembly_.rendered(*place, thread_cpu_seconds() - rendering);
     return true;
   }

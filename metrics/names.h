@@ -36,7 +36,7 @@ enum class Type : std::uint8_t { kCounter, kGauge, kHistogram };
   X(kStreamGapRecords, kCounter, "swavd_stream_gap_records_total", "reason", "Offsets written off as gone.") \
   X(kRejected, kCounter, "swavd_messages_rejected_total", "reason", "Records dead-lettered, by reason.") \
   X(kDeadLetterFailures, kCounter, "swavd_dead_letter_failures_total", "reason", "Dead letters that could not be delivered.") \
-  X(kDecodedImages, kCounter, "swavd_decode_images_total", "outcome", "Images decoded, by outcome.") \
+  X(kDecodedImages, kCounter, "swavd_decode_images_total", "outcome", "Images decoded, by outcome; `filled`: its file ended early.") \
   X(kDecodeSeconds, kCounter, "swavd_decode_seconds_total", "", "CPU time spent decoding.") \
   X(kRenderSeconds, kCounter, "swavd_render_seconds_total", "", "CPU time spent making crops.") \
   X(kQueueItems, kGauge, "swavd_pipeline_queue_items", "stage", "Items waiting between two stages.") \

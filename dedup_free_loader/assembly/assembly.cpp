@@ -95,7 +95,8 @@ void Assembly::end_turn() {
   turn_.notify_all();
 }
 
-std::optional<Place> Assembly::take_slot(Taken taken, double decode_seconds) {
+std::optional<Place>
+Assembly::take_slot(Taken taken, bool filled, double decode_seconds) {
   const MutexLock lock(mutex_);
   if (!wait_for_turn(taken.ticket)) {
     return std::nullopt;
@@ -117,6 +118,7 @@ std::optional<Place> Assembly::take_slot(Taken taken, double decode_seconds) {
   }
   ++open.rendering;
   ++batch.images;
+  batch.filled += filled ? 1 : 0;
   open.full = batch.images == images_;
   end_turn();
   return place;

@@ -44,10 +44,9 @@ class Assembly {
   Assembly(const LoaderOptions& options, const BufferAllocator& allocator);
 
   /// Waits for the ticket's turn and for room, then gives the image its slot.
-  /// nullopt once cancelled.
-  [[nodiscard]] std::optional<Place> take_slot(
-      Taken taken,
-      double decode_seconds);
+  /// nullopt once cancelled. `filled`: pixels of it are missing.
+  [[nodiscard]] std::optional<Place>
+  take_slot(Taken taken, bool filled, double decode_seconds);
 
   /// Waits for the ticket's turn, then lists the record as rejected. False
   /// once cancelled.

@@ -9,6 +9,7 @@
 #include <avif/avif.h>
 #include <fmt/format.h>
 
+#include "dedup_free_loader/decode/color_profile.h"
 #include "dedup_free_loader/decode/decoders.h"
 #include "dedup_free_loader/decode/orientation.h"
 
@@ -155,8 +156,8 @@ int orientation_of(const avifImage& image) {
 
 }  // namespace
 
-Decoded decode_avif(Bytes file, const DecodeLimits& limits, bool upright) {
-  const Decoder decoder = make_decoder(limits);
+Decoded decode_avif(Bytes file, const DecodeOptions& options) {
+  const Decoder decoder = make_decoder(options.limits);
   if (decoder == nullptr) {
     return Rejection{
         RejectReason::kTooManyPixels, "AVIF: no memory for a decoder"};
@@ -171,7 +172,7 @@ Decoded decode_avif(Bytes file, const DecodeLimits& limits, bool upright) {
   }
   const std::uint32_t width = decoder->image->width;
   const std::uint32_t height = decoder->image->height;
-  if (auto refused = check_size(width, height, limits)) {
+  if (auto refused = check_size(width, height, options.limits)) {
     return *refused;
   }
   code = avifDecoderNextImage(decoder.get());
@@ -193,7 +194,17 @@ Decoded decode_avif(Bytes file, const DecodeLimits& limits, bool upright) {
   if (code != AVIF_RESULT_OK) {
     return reject(file, *decoder, code);
   }
-  if (upright) {
+  const avifRWData& profile = decoder->image->icc;
+  const auto samples = decoder->image->yuvFormat == AVIF_PIXEL_FORMAT_YUV400
+                           ? Samples::kGray
+                           : Samples::kRgb;
+  if (const auto* transform =
+          options.color_profiles
+              ? find_transform({profile.data, profile.size}, samples)
+              : nullptr) {
+    transform->convert(image);
+  }
+  if (options.exif_orientation) {
     turn_upright(
         image, {image.width, image.height}, orientation_of(*decoder->image));
   }

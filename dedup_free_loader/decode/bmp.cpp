@@ -262,20 +262,26 @@ std::uint8_t* target_row(const Header& header, Image& image, std::uint64_t y) {
   return image.rgb.data() + row * header.width * 3;
 }
 
-Decoded decode_rows(Bytes file, const Header& header) {
+/// With `fill` rows that the file does not have are of bytes 0.
+Decoded decode_rows(Bytes file, const Header& header, bool fill) {
   constexpr std::uint64_t kPadTo = 32;  // bits
   const std::uint64_t stride =
       (header.width * header.bits + kPadTo - 1) / kPadTo * 4;
   const std::uint64_t row_bytes = (header.width * header.bits + 7) / 8;
   const std::uint64_t needed = stride * (header.height - 1) + row_bytes;
-  if (header.pixels > file.size() || needed > file.size() - header.pixels) {
+  const Bytes rows = file.subspan(std::min(header.pixels, file.size()));
+  if (rows.size() < (fill ? 1 : needed)) {
     return truncated("its rows");
   }
   Image image = make_image(header.width, header.height);
+  image.filled = rows.size() < needed;
   const Palette palette = read_palette(file, header);
   std::vector<std::uint8_t> indices(header.bits <= 8 ? header.width : 0);
+  const ByteVector nothing(row_bytes);
   for (std::uint64_t y = 0; y < header.height; ++y) {
-    const Bytes row = file.subspan(header.pixels + y * stride, row_bytes);
+    const bool present = rows.size() >= y * stride + row_bytes;
+    const Bytes row =
+        present ? rows.subspan(y * stride, row_bytes) : Bytes(nothing);
     std::uint8_t* const rgb = target_row(header, image, y);
     if (header.bits > 8) {
       masked_to_rgb(row, header, header.width, rgb);
@@ -403,6 +409,9 @@ Decoded decode_runs(Bytes file, const Header& header) {
   if (header.pixels > file.size()) {
     return truncated("its runs");
   }
+  if (auto refused = check_density(header.width, header.height, file)) {
+    return *refused;
+  }
   RunReader runs(file.subspan(header.pixels), header);
   if (!runs.read()) {
     return truncated("its runs");
@@ -418,15 +427,15 @@ Decoded decode_runs(Bytes file, const Header& header) {
 
 }  // namespace
 
-Decoded decode_bmp(Bytes file, const DecodeLimits& limits) {
-  const auto read = read_header(file, limits);
+Decoded decode_bmp(Bytes file, const DecodeOptions& options) {
+  const auto read = read_header(file, options.limits);
   if (const auto* refused = std::get_if<Rejection>(&read)) {
     return *refused;
   }
   const Header& header = std::get<Header>(read);
   return header.compression == kRuns8 || header.compression == kRuns4
              ? decode_runs(file, header)
-             : decode_rows(file, header);
+             : decode_rows(file, header, options.fill_truncated);
 }
 
 }  // namespace swavd::loader

@@ -16,17 +16,19 @@ using Decoded = std::variant<Image, Rejection>;
 // One function per format. Each takes a file whose signature `sniff_format`
 // has recognised, checks the limit in pixels on the header, and never aborts,
 // exits or throws (but for std::bad_alloc, which `decode_image` catches).
-// All give what is stored, but for a TIFF, and an AVIF with `upright`.
-// `decode_jpeg` may give a part, see `decode_image`; `choose` may be empty.
-[[nodiscard]] Decoded
-decode_jpeg(Bytes file, const DecodeLimits& limits, const ChooseRegion& choose);
-[[nodiscard]] Decoded decode_png(Bytes file, const DecodeLimits& limits);
-[[nodiscard]] Decoded decode_webp(Bytes file, const DecodeLimits& limits);
-[[nodiscard]] Decoded decode_gif(Bytes file, const DecodeLimits& limits);
-[[nodiscard]] Decoded decode_bmp(Bytes file, const DecodeLimits& limits);
-[[nodiscard]] Decoded decode_tiff(Bytes file, const DecodeLimits& limits);
-[[nodiscard]] Decoded
-decode_avif(Bytes file, const DecodeLimits& limits, bool upright);
+// All give what is stored, but for a TIFF, and an AVIF where the options ask
+// for it. `decode_jpeg` may give a part, see `decode_image`; `choose` may be
+// empty.
+[[nodiscard]] Decoded decode_jpeg(
+    Bytes file,
+    const DecodeOptions& options,
+    const ChooseRegion& choose);
+[[nodiscard]] Decoded decode_png(Bytes file, const DecodeOptions& options);
+[[nodiscard]] Decoded decode_webp(Bytes file, const DecodeOptions& options);
+[[nodiscard]] Decoded decode_gif(Bytes file, const DecodeOptions& options);
+[[nodiscard]] Decoded decode_bmp(Bytes file, const DecodeOptions& options);
+[[nodiscard]] Decoded decode_tiff(Bytes file, const DecodeOptions& options);
+[[nodiscard]] Decoded decode_avif(Bytes file, const DecodeOptions& options);
 
 /// Why a picture of this size is refused, if it is.
 [[nodiscard]] std::optional<Rejection> check_size(

@@ -170,8 +170,10 @@ class CodeBlocks {
   bool failed_ = false;
 };
 
-/// Draws the frame onto the canvas; what went wrong, if anything did.
-std::optional<Rejection> draw_frame(GifFileType& gif, Image& canvas) {
+/// Draws the frame onto the canvas; what went wrong, if anything did. With
+/// `fill` the pixels behind an early end stay as they are.
+std::optional<Rejection>
+draw_frame(GifFileType& gif, bool fill, Image& canvas) {
   const GifImageDesc& frame = gif.Image;
   const Palette palette = palette_of(gif);
   CodeBlocks blocks(gif);
@@ -186,31 +188,32 @@ std::optional<Rejection> draw_frame(GifFileType& gif, Image& canvas) {
   std::vector<GifByteType> indices(width);
   for (const std::size_t y :
        row_order(static_cast<std::size_t>(frame.Height), frame.Interlace)) {
-    switch (reader.read(indices)) {
-      case LzwReader::Outcome::kDone:
-        break;
-      case LzwReader::Outcome::kEnd:
-        return Rejection{
-            RejectReason::kTruncated,
-            "GIF: the frame ends before its last row"};
-      case LzwReader::Outcome::kBadCode:
-        return Rejection{
-            RejectReason::kMalformed,
-            "GIF: the frame has a code of no meaning"};
+    const auto [outcome, count] = reader.read(indices);
+    if (outcome == LzwReader::Outcome::kBadCode) {
+      return Rejection{
+          RejectReason::kMalformed, "GIF: the frame has a code of no meaning"};
+    }
+    canvas.filled = outcome == LzwReader::Outcome::kEnd;
+    if (canvas.filled && !fill) {
+      return Rejection{
+          RejectReason::kTruncated, "GIF: the frame ends before its last row"};
     }
     const std::size_t row = y + static_cast<std::size_t>(frame.Top);
     std::uint8_t* out =
         canvas.rgb.data() + (row * static_cast<std::size_t>(canvas.width) +
                              static_cast<std::size_t>(frame.Left)) *
                                 3;
-    apply_palette(indices.data(), palette, width, out);
+    apply_palette(indices.data(), palette, count, out);
+    if (canvas.filled) {
+      break;
+    }
   }
   return std::nullopt;
 }
 
 }  // namespace
 
-Decoded decode_gif(Bytes file, const DecodeLimits& limits) {
+Decoded decode_gif(Bytes file, const DecodeOptions& options) {
   Input input{file};
   int code = 0;
   const Gif gif(DGifOpen(&input, read_input, &code));
@@ -235,7 +238,7 @@ Decoded decode_gif(Bytes file, const DecodeLimits& limits) {
   }
   const auto canvas_width = static_cast<std::uint64_t>(width);
   const auto canvas_height = static_cast<std::uint64_t>(height);
-  if (auto refused = check_size(canvas_width, canvas_height, limits)) {
+  if (auto refused = check_size(canvas_width, canvas_height, options.limits)) {
     return *refused;
   }
   if (auto refused = check_density(canvas_width, canvas_height, file)) {
@@ -245,10 +248,8 @@ Decoded decode_gif(Bytes file, const DecodeLimits& limits) {
   const Palette palette = palette_of(*gif);
   const auto background =
       palette[static_cast<std::size_t>(std::max(transparent, 0))];
-  for (std::size_t i = 0; i < image.rgb.size(); i += 3) {
-    std::memcpy(&image.rgb[i], background.data(), 3);
-  }
-  if (auto refused = draw_frame(*gif, image)) {
+  fill(image, background);
+  if (auto refused = draw_frame(*gif, options.fill_truncated, image)) {
     return *refused;
   }
   return image;

@@ -11,6 +11,7 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
+#include "dedup_free_loader/decode/color_profile.h"
 #include "dedup_free_loader/decode/decoders.h"
 
 namespace swavd::loader {
@@ -33,6 +34,7 @@ struct ErrorState {
   bool ran_out;     // the file ended before the decoder had enough
   bool hit_marker;  // an entropy-coded segment ended early
   bool many_scans;  // of a picture that is being read
+  bool fill;        // what is missing is no reason to stop
   char message[JMSG_LENGTH_MAX];
 };
 
@@ -64,7 +66,7 @@ void on_message(j_common_ptr info, int level) {
   error.ran_out |= info->err->msg_code == JWRN_JPEG_EOF;
   error.hit_marker |= info->err->msg_code == JWRN_HIT_MARKER;
   // The verdict is certain: the rest would be unpacked for nothing.
-  if (error.ran_out && (error.hit_marker || error.many_scans)) {
+  if (!error.fill && error.ran_out && (error.hit_marker || error.many_scans)) {
     error.code = kEndedEarly;
     std::longjmp(error.jump, 1);
   }
@@ -278,14 +280,22 @@ void cmyk_to_rgb(
   }
 }
 
-bool read_cmyk(Decoder& decoder, Image& image) {
+bool read_cmyk(
+    Decoder& decoder,
+    const SrgbTransform* transform,
+    Image& image) {
   const auto width = static_cast<std::size_t>(image.width);
   std::vector<std::uint8_t> row(width * 4);
   for (std::size_t y = 0; y < static_cast<std::size_t>(image.height); ++y) {
     if (!read_row(decoder, row.data())) {
       return false;
     }
-    cmyk_to_rgb(row.data(), width, image.rgb.data() + y * width * 3);
+    std::uint8_t* const rgb = image.rgb.data() + y * width * 3;
+    if (transform != nullptr) {
+      transform->convert(row.data(), width, rgb);
+    } else {
+      cmyk_to_rgb(row.data(), width, rgb);
+    }
   }
   return true;
 }
@@ -362,8 +372,12 @@ bool is_smoothed(const jpeg_decompress_struct& info) {
 }
 
 /// Reads the part around what is wanted, of CMYK and of smoothed pictures the
-/// whole, into `image`.
-bool read_pixels(Decoder& decoder, const Wanted& wanted, Image& image) {
+/// whole, into `image`. `transform`, of ink, may be null.
+bool read_pixels(
+    Decoder& decoder,
+    const Wanted& wanted,
+    const SrgbTransform* transform,
+    Image& image) {
   const bool cmyk = decoder.info.num_components == 4;
   const std::int32_t denominator = may_scale(decoder) ? wanted.denominator : 1;
   if (!start(
@@ -382,9 +396,20 @@ bool read_pixels(Decoder& decoder, const Wanted& wanted, Image& image) {
   const JDIMENSION height = decoder.info.output_height;
   image = make_image(width, height);
   image.denominator = denominator;
-  return cmyk ? read_cmyk(decoder, image)
+  return cmyk ? read_cmyk(decoder, transform, image)
               : read_rows(
                     decoder, height, image.rgb.data(), std::size_t{width} * 3);
+}
+
+Samples samples_of(const jpeg_decompress_struct& info) {
+  switch (info.num_components) {
+    case 1:
+      return Samples::kGray;
+    case 4:
+      return Samples::kInkInverted;
+    default:
+      return Samples::kRgb;
+  }
 }
 
 /// Frees what libjpeg holds, on every way out.
@@ -405,23 +430,24 @@ class Cleanup {
 
 Decoded decode_jpeg(
     Bytes file,
-    const DecodeLimits& limits,
+    const DecodeOptions& options,
     const ChooseRegion& choose) {
   Decoder decoder{};
   const Cleanup cleanup(decoder);
+  decoder.error.fill = options.fill_truncated;
   if (!read_header(decoder, file)) {
     return reject(decoder);
   }
   const JDIMENSION width = decoder.info.image_width;
   const JDIMENSION height = decoder.info.image_height;
-  if (auto refused = check_size(width, height, limits)) {
+  if (auto refused = check_size(width, height, options.limits)) {
     return *refused;
   }
   if (has_too_many_scans(decoder.info)) {
     decoder.error.code = kTooManyScans;
     return reject(decoder);
   }
-  if (is_too_short(decoder.info, file)) {
+  if (!options.fill_truncated && is_too_short(decoder.info, file)) {
     return ends_early(decoder.info);
   }
   if (auto refused = check_density(width, height, file)) {
@@ -434,13 +460,21 @@ Decoded decode_jpeg(
       choose ? choose(whole.width, whole.height) : Wanted(whole);
   // A file that ends early is read to where it does: only so it is told from a
   // whole one.
-  const Wanted wanted = has_end(file) ? chosen : whole;
+  const bool part = options.fill_truncated || has_end(file);
+  const Samples samples = samples_of(decoder.info);
+  const SrgbTransform* const transform =
+      options.color_profiles ? find_transform(embedded_profile(file), samples)
+                             : nullptr;
   Image image;
-  if (!read_pixels(decoder, wanted, image)) {
+  if (!read_pixels(decoder, part ? chosen : whole, transform, image)) {
     return reject(decoder);
   }
-  if (ended_early(decoder)) {
+  image.filled = ended_early(decoder);
+  if (image.filled && !options.fill_truncated) {
     return ends_early(decoder.info);
+  }
+  if (transform != nullptr && samples != Samples::kInkInverted) {
+    transform->convert(image);
   }
   return image;
 }

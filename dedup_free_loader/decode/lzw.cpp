@@ -17,16 +17,16 @@ LzwReader::LzwReader(int code_size, NextBlock next_block)
   clear();
 }
 
-LzwReader::Outcome LzwReader::read(std::span<std::uint8_t> indices) {
-  for (std::uint8_t& index : indices) {
+LzwReader::Given LzwReader::read(std::span<std::uint8_t> indices) {
+  for (std::size_t i = 0; i < indices.size(); ++i) {
     while (depth_ == 0) {
       if (const Outcome outcome = unpack_code(); outcome != Outcome::kDone) {
-        return outcome;
+        return {outcome, i};
       }
     }
-    index = stack_[--depth_];
+    indices[i] = stack_[--depth_];
   }
-  return Outcome::kDone;
+  return {Outcome::kDone, indices.size()};
 }
 
 /// Forgets all codes but the plain ones. The tables keep what they hold: no

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -27,8 +28,13 @@ class LzwReader {
   /// `code_size`: bits of an index, from 1 to `kMaxCodeSize`.
   LzwReader(int code_size, NextBlock next_block);
 
+  struct Given {
+    Outcome outcome = Outcome::kDone;
+    std::size_t indices = 0;  ///< all that were asked for only when kDone
+  };
+
   /// Fills `indices` with those that come next.
-  [[nodiscard]] Outcome read(std::span<std::uint8_t> indices);
+  [[nodiscard]] Given read(std::span<std::uint8_t> indices);
 
  private:
   static constexpr unsigned kMaxBits = 12;

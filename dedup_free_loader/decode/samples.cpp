@@ -38,6 +38,12 @@ void apply_palette(
   }
 }
 
+void fill(Image& image, const std::array<std::uint8_t, 3>& color) {
+  for (std::size_t i = 0; i < image.rgb.size(); i += 3) {
+    std::memcpy(&image.rgb[i], color.data(), 3);
+  }
+}
+
 void ink_to_rgb(const std::uint8_t* cmyk, std::uint8_t* rgb) {
   constexpr unsigned kFull = 255;
   const unsigned white = kFull - cmyk[3];

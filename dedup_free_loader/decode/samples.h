@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "dedup_free_loader/image.h"
+
 namespace swavd::loader {
 
 /// Colours by index, red, green, blue each.
@@ -27,6 +29,9 @@ void apply_palette(
     const Palette& palette,
     std::size_t count,
     std::uint8_t* rgb);
+
+/// Makes all pixels this colour.
+void fill(Image& image, const std::array<std::uint8_t, 3>& color);
 
 /// The RGB of one pixel of ink, of which 0 is none: Pillow's formula.
 void ink_to_rgb(const std::uint8_t* cmyk, std::uint8_t* rgb);

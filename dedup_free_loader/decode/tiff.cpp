@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <tiffio.h>
 
+#include "dedup_free_loader/decode/color_profile.h"
 #include "dedup_free_loader/decode/decoders.h"
 #include "dedup_free_loader/decode/orientation.h"
 #include "dedup_free_loader/decode/samples.h"
@@ -359,6 +360,23 @@ std::uint8_t without_alpha(unsigned value, unsigned alpha) {
       alpha == 0 ? 0 : std::min(value * kFull / alpha, kFull));
 }
 
+const SrgbTransform* transform_of(TIFF* tiff, const Layout& layout) {
+  std::uint32_t bytes = 0;
+  const std::uint8_t* profile = nullptr;  // owned by libtiff
+  if (TIFFGetField(tiff, TIFFTAG_ICCPROFILE, &bytes, &profile) == 0) {
+    return nullptr;
+  }
+  switch (layout.color) {
+    case Color::kInk:
+      return find_transform({profile, bytes}, Samples::kInk);
+    case Color::kGray:
+    case Color::kGrayInverted:
+      return find_transform({profile, bytes}, Samples::kGray);
+    default:
+      return find_transform({profile, bytes}, Samples::kRgb);
+  }
+}
+
 /// Makes colours of bytes: `stride` of them a pixel.
 void to_rgb(
     const std::uint8_t* samples,
@@ -394,13 +412,30 @@ void to_rgb(
   }
 }
 
+/// Moves the inks of a row together: of `stride` samples a pixel the first four.
+void without_extra_samples(
+    std::uint8_t* row,
+    std::size_t stride,
+    std::size_t width) {
+  constexpr std::size_t kInks = 4;
+  for (std::size_t x = 0; stride > kInks && x < width; ++x) {
+    std::memmove(row + kInks * x, row + stride * x, kInks);
+  }
+}
+
 /// Reads a picture block by block.
 class BlockReader {
  public:
-  BlockReader(TIFF* tiff, const Layout& layout, const Blocks& blocks)
+  /// `transform`, of ink, may be null.
+  BlockReader(
+      TIFF* tiff,
+      const Layout& layout,
+      const Blocks& blocks,
+      const SrgbTransform* transform)
       : tiff_(tiff),
         layout_(layout),
         blocks_(blocks),
+        transform_(transform),
         palette_(read_palette(tiff, layout)),
         stride_(layout.planes ? color_samples(layout) : layout.samples),
         row_bytes_(static_cast<std::size_t>(
@@ -477,19 +512,20 @@ class BlockReader {
         }
       }
       const std::size_t pixel = (y + row) * layout_.width + x;
-      to_rgb(
-          row_.data(),
-          stride_,
-          layout_,
-          palette_,
-          width,
-          image.rgb.data() + 3 * pixel);
+      std::uint8_t* const rgb = image.rgb.data() + 3 * pixel;
+      if (transform_ != nullptr) {
+        without_extra_samples(row_.data(), stride_, width);
+        transform_->convert(row_.data(), width, rgb);
+      } else {
+        to_rgb(row_.data(), stride_, layout_, palette_, width, rgb);
+      }
     }
   }
 
   TIFF* tiff_;
   const Layout& layout_;
   Blocks blocks_;
+  const SrgbTransform* transform_;
   Palette palette_;
   std::size_t stride_;       ///< samples of a pixel in `row_`
   std::size_t row_bytes_;    ///< of a row of a block, as libtiff gives it
@@ -523,7 +559,8 @@ std::optional<Rejection> check_blocks(
 
 }  // namespace
 
-Decoded decode_tiff(Bytes file, const DecodeLimits& limits) {
+Decoded decode_tiff(Bytes file, const DecodeOptions& options) {
+  const DecodeLimits& limits = options.limits;
   Input input;
   input.file = file;
   const Tiff tiff = open(input, limits);
@@ -548,8 +585,15 @@ Decoded decode_tiff(Bytes file, const DecodeLimits& limits) {
     return *refused;
   }
   Image image = make_image(layout.width, layout.height);
-  if (!BlockReader(tiff.get(), layout, blocks).read(image)) {
+  const SrgbTransform* const transform =
+      options.color_profiles ? transform_of(tiff.get(), layout) : nullptr;
+  const bool ink = layout.color == Color::kInk;
+  if (!BlockReader(tiff.get(), layout, blocks, ink ? transform : nullptr)
+           .read(image)) {
     return failed(input);
+  }
+  if (transform != nullptr && !ink) {
+    transform->convert(image);
   }
   // Pillow turns it without being asked, unlike the other formats.
   std::uint16_t orientation = kUpright;

@@ -5,6 +5,7 @@
 #include <webp/decode.h>
 #include <webp/demux.h>
 
+#include "dedup_free_loader/decode/color_profile.h"
 #include "dedup_free_loader/decode/decoders.h"
 
 namespace swavd::loader {
@@ -97,7 +98,7 @@ Decoded decode_first_frame(Bytes file, Image image) {
 
 }  // namespace
 
-Decoded decode_webp(Bytes file, const DecodeLimits& limits) {
+Decoded decode_webp(Bytes file, const DecodeOptions& options) {
   WebPBitstreamFeatures features;
   const VP8StatusCode code =
       WebPGetFeatures(file.data(), file.size(), &features);
@@ -106,16 +107,24 @@ Decoded decode_webp(Bytes file, const DecodeLimits& limits) {
   }
   const auto width = static_cast<std::uint64_t>(features.width);
   const auto height = static_cast<std::uint64_t>(features.height);
-  if (auto refused = check_size(width, height, limits)) {
+  if (auto refused = check_size(width, height, options.limits)) {
     return *refused;
   }
   if (auto refused = check_density(width, height, file)) {
     return *refused;
   }
   Image image = make_image(width, height);
-  return features.has_animation != 0
-             ? decode_first_frame(file, std::move(image))
-             : decode_still(file, std::move(image));
+  Decoded decoded = features.has_animation != 0
+                        ? decode_first_frame(file, std::move(image))
+                        : decode_still(file, std::move(image));
+  if (auto* const read = std::get_if<Image>(&decoded);
+      read != nullptr && options.color_profiles) {
+    if (const auto* transform =
+            find_transform(embedded_profile(file), Samples::kRgb)) {
+      transform->convert(*read);
+    }
+  }
+  return decoded;
 }
 
 }  // namespace swavd::loader

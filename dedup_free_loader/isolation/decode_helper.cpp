@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dedup_free_loader/decode/jpeg_size.h"
+#include "dedup_free_loader/decode/parts.h"
 #include "ops/base/spawn_setup.h"
 
 namespace swavd::loader {
@@ -138,8 +138,7 @@ Status DecodeHelper::start() {
   message.kind = MessageKind::kStart;
   message.file_bytes = file_bytes_;
   message.pixel_bytes = pixel_bytes_;
-  message.max_pixels = options_.decode.limits.max_pixels;
-  message.exif_orientation = options_.decode.exif_orientation ? 1 : 0;
+  message.options = options_.decode;
   const auto answer =
       send(message) ? receive(std::max(options_.image_timeout, kStartTimeout))
                     : std::nullopt;
@@ -241,6 +240,7 @@ DecodeHelper::Outcome DecodeHelper::converse(
   image.width = answer->part.width;
   image.height = answer->part.height;
   image.denominator = answer->denominator;
+  image.filled = answer->filled != 0;
   image.rgb = memory_ + file_bytes_;
   touched_ = std::uint64_t{3} * static_cast<std::uint64_t>(image.width) *
              static_cast<std::uint64_t>(image.height);

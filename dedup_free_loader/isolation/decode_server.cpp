@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dedup_free_loader/decode/color_profile.h"
 #include "dedup_free_loader/image.h"
 #include "dedup_free_loader/isolation/sandbox.h"
 #include "dedup_free_loader/isolation/wire.h"
@@ -93,10 +94,11 @@ class Server {
   Server(const Message& start, std::uint8_t* memory, const DecodeFile& decode)
       : decode_(decode),
         file_(memory),
-        pixels_(memory + start.file_bytes, start.pixel_bytes) {
-    options_.limits.max_bytes = start.file_bytes;
-    options_.limits.max_pixels = start.max_pixels;
-    options_.exif_orientation = start.exif_orientation != 0;
+        pixels_(memory + start.file_bytes, start.pixel_bytes),
+        options_(start.options) {
+    if (options_.color_profiles) {
+      prepare_transforms();
+    }
     std::pmr::set_default_resource(&pixels_);
   }
 
@@ -140,6 +142,7 @@ class Server {
     message.part = {image.x, image.y, image.width, image.height};
     message.whole = choose ? whole : PictureSize{image.width, image.height};
     message.denominator = image.denominator;
+    message.filled = image.filled ? 1 : 0;
     return message;
   }
 
@@ -171,7 +174,7 @@ std::uint64_t address_space(const Message& start) {
   constexpr std::uint64_t kProgram = 512U << 20U;
   constexpr std::uint64_t kBytesOfAPixel = 16;
   return kProgram + start.file_bytes + start.pixel_bytes +
-         kBytesOfAPixel * start.max_pixels;
+         kBytesOfAPixel * start.options.limits.max_pixels;
 }
 
 }  // namespace

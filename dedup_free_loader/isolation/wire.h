@@ -42,10 +42,10 @@ struct Message {
   Region part;        ///< kDecode, kRegion: wanted; kImage: given
   /// kDecode, kRegion: the largest wanted; kImage: that the part is given at.
   std::int32_t denominator = 1;
+  std::uint32_t filled = 0;       ///< kImage: 1 if the file ended early
   std::uint64_t file_bytes = 0;   ///< kStart: room for it; kDecode: its length
   std::uint64_t pixel_bytes = 0;  ///< kStart: room
-  std::uint64_t max_pixels = 0;   ///< kStart
-  std::uint32_t exif_orientation = 0;  ///< kStart: 1 turns pictures upright
+  DecodeOptions options;          ///< kStart
   double cpu_total = 0;  ///< kReady, kImage, kRejected: seconds used so far
   std::uint32_t detail_bytes = 0;
   std::array<char, 440> detail{};  ///< kRejected: UTF-8, cut when longer

@@ -46,7 +46,7 @@ GRANTS = {
     r"(archive|zlib)": ("ingest/files/", "tests/odd_files/"),
     r"gumbo": ("ingest/crawl/",),
     r"prometheus/": ("metrics/prom/", "tests/metrics/"),
-    r"(turbojpeg|jpeglib|spng|gif_lib|tiffio|avif/|webp/)":
+    r"(turbojpeg|jpeglib|spng|gif_lib|tiffio|lcms2|avif/|webp/)":
         ("dedup_free_loader/decode/", "tests/e2e/", "tests/odd_files/"),
     r"hwy/": ("dedup_free_loader/render/",),
     r"(toml\+\+|CLI)/": ("ops/service/config/", "ops/bin/"),

@@ -165,6 +165,8 @@ loader::LoaderOptions loader_options(const service::Config& config) {
   options.decode.limits.max_bytes = config.stream.max_record_bytes;
   options.decode.limits.max_pixels = config.loader.max_pixels;
   options.decode.exif_orientation = config.loader.exif_orientation;
+  options.decode.color_profiles = config.loader.color_profiles;
+  options.decode.fill_truncated = config.loader.truncated == "fill";
   if (config.loader.isolation == "process") {
     options.decode_helper = loader::helper_beside_us();
   }

@@ -240,7 +240,9 @@ void TrainingLoop::trained(
   }
   parts_.registry.add(Id::kTrainSteps);
   parts_.registry.add(Id::kTrainImages, static_cast<double>(images));
-  parts_.registry.add(Id::kDecodedImages, static_cast<double>(images), {"ok"});
+  const int whole = batch.images - batch.filled;
+  parts_.registry.add(Id::kDecodedImages, whole, {"ok"});
+  parts_.registry.add(Id::kDecodedImages, batch.filled, {"filled"});
   parts_.registry.set(Id::kTrainGradNorm, report.grad_norm);
   StepFigures figures;
   figures.step = report.step;

@@ -44,6 +44,8 @@ struct LoaderConfig {
   std::uint64_t shuffle_wait_ms = 1000;
   std::uint64_t max_pixels = 33'554'432;
   bool exif_orientation = false;
+  bool color_profiles = false;
+  std::string truncated = "reject";   ///< reject, fill
   std::string isolation = "process";  ///< process, none
   std::uint64_t image_timeout_ms = 10'000;
   double decode_fidelity = 0;  ///< 0: JPEG files are decoded at full size

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <set>
 #include <string>
+#include <tuple>
 #include <variant>
 #include <vector>
 
@@ -16,16 +17,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> golden_files() {
-  std::vector<std::string> names;
-  for (const auto& entry :
-       fs::directory_iterator(testing::golden_folder() / "decode")) {
-    if (entry.path().extension() != ".rgb") {
-      names.push_back(entry.path().filename().string());
-    }
+std::vector<fs::path> all_golden_files() {
+  std::vector<fs::path> files;
+  for (const char* folder : testing::kGoldenFolders) {
+    const auto more = testing::golden_files(folder);
+    files.insert(files.end(), more.begin(), more.end());
   }
-  std::sort(names.begin(), names.end());
-  return names;
+  return files;
+}
+
+std::string folder_of(const fs::path& file) {
+  return file.parent_path().filename().string();
 }
 
 int largest_difference(const Image& a, const Image& b) {
@@ -36,15 +38,16 @@ int largest_difference(const Image& a, const Image& b) {
   return largest;
 }
 
-class DecodeGolden : public ::testing::TestWithParam<std::string> {};
+class DecodeGolden : public ::testing::TestWithParam<fs::path> {};
 
 // Both sides decode JPEG with libjpeg-turbo, yet its SIMD and plain code may
 // round a chroma sample differently; the other formats leave no choice.
 TEST_P(DecodeGolden, PixelsAreThoseOfPillow) {
-  const fs::path path = testing::golden_folder() / "decode" / GetParam();
+  const fs::path& path = GetParam();
   const Image expected = testing::read_rgb(path.string() + ".rgb");
   ASSERT_GT(expected.width, 0);
-  const auto decoded = decode_image(testing::read_bytes(path), {});
+  const auto decoded = decode_image(
+      testing::read_bytes(path), testing::golden_options(folder_of(path)));
   ASSERT_TRUE(std::holds_alternative<Image>(decoded))
       << std::get<Rejection>(decoded).detail;
   const Image& image = std::get<Image>(decoded);
@@ -55,8 +58,9 @@ TEST_P(DecodeGolden, PixelsAreThoseOfPillow) {
   EXPECT_LE(largest_difference(image, expected), tolerance);
 }
 
-std::string test_name(const ::testing::TestParamInfo<std::string>& info) {
-  std::string name = info.param;
+std::string test_name(const ::testing::TestParamInfo<fs::path>& info) {
+  const fs::path& path = info.param;
+  std::string name = folder_of(path) + "_" + path.filename().string();
   std::replace(name.begin(), name.end(), '.', '_');
   return name;
 }
@@ -64,13 +68,13 @@ std::string test_name(const ::testing::TestParamInfo<std::string>& info) {
 INSTANTIATE_TEST_SUITE_P(
     Files,
     DecodeGolden,
-    ::testing::ValuesIn(golden_files()),
+    ::testing::ValuesIn(all_golden_files()),
     test_name);
 
 TEST(DecodeGoldenSet, CoversEveryFormat) {
   std::set<std::string> kinds;
-  for (const std::string& name : golden_files()) {
-    kinds.insert(fs::path(name).extension().string());
+  for (const fs::path& path : testing::golden_files("decode")) {
+    kinds.insert(path.extension().string());
   }
   EXPECT_EQ(
       kinds,

@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "dedup_free_loader/decode/jpeg_size.h"
+#include "dedup_free_loader/decode/parts.h"
 #include "dedup_free_loader/loader.h"
 #include "tests/dedup_free_loader/golden.h"
 #include "tests/dedup_free_loader/tar_files.h"
@@ -100,9 +100,8 @@ Wanted quarter_of(std::int32_t width, std::int32_t height) {
 TEST(DecodeHelper, GivesForEveryFileWhatDecodingInProcessGives) {
   DecodeHelper helper(with("swavd-decode"));
   std::vector<ByteVector> files;
-  for (const auto& entry : std::filesystem::directory_iterator(
-           testing::golden_folder() / "decode")) {
-    files.push_back(testing::read_bytes(entry.path()));
+  for (const auto& path : testing::golden_files("decode")) {
+    files.push_back(testing::read_bytes(path));
   }
   for (const char* tar : {"odd-images.tar", "photos-700.tar"}) {
     constexpr std::size_t kMost = 215;
@@ -133,16 +132,17 @@ TEST(DecodeHelper, AsksForTheSizeThatItsWorkerCannotTell) {
   expect_as_in_process(helper, golden_file("gray.jpg"), part_of);
 }
 
-TEST(DecodeHelper, TurnsPicturesAsDecodingInProcessDoes) {
-  HelperOptions options = with("swavd-decode");
-  options.decode.exif_orientation = true;
-  DecodeHelper helper(options);
-  for (const auto& entry : std::filesystem::directory_iterator(
-           testing::golden_folder() / "upright")) {
-    SCOPED_TRACE(entry.path().filename());
-    const ByteVector file = testing::read_bytes(entry.path());
-    expect_as_in_process(helper, file, nullptr, options.decode);
-    expect_as_in_process(helper, file, part_of, options.decode);
+TEST(DecodeHelper, FollowsTheOptionsAsDecodingInProcessDoes) {
+  for (const char* folder : testing::kGoldenFolders) {
+    HelperOptions options = with("swavd-decode");
+    options.decode = testing::golden_options(folder);
+    DecodeHelper helper(options);
+    for (const auto& path : testing::golden_files(folder)) {
+      SCOPED_TRACE(path);
+      const ByteVector file = testing::read_bytes(path);
+      expect_as_in_process(helper, file, nullptr, options.decode);
+      expect_as_in_process(helper, file, part_of, options.decode);
+    }
   }
 }
 

@@ -101,28 +101,14 @@ void check_regions(
 }
 
 TEST(DecodeRegion, HasThePixelsOfTheWholePicture) {
-  for (const auto& entry : std::filesystem::directory_iterator(
-           testing::golden_folder() / "decode")) {
-    if (entry.path().extension() != ".rgb") {
+  constexpr int kTries = 40;
+  for (const char* folder : testing::kGoldenFolders) {
+    for (const auto& path : testing::golden_files(folder)) {
       check_regions(
-          entry.path().filename().string(),
-          testing::read_bytes(entry.path()),
-          40);
-    }
-  }
-}
-
-TEST(DecodeRegion, OfATurnedPictureHasThePixelsOfTheWholeOne) {
-  DecodeOptions options;
-  options.exif_orientation = true;
-  for (const auto& entry : std::filesystem::directory_iterator(
-           testing::golden_folder() / "upright")) {
-    if (entry.path().extension() != ".rgb") {
-      check_regions(
-          entry.path().filename().string(),
-          testing::read_bytes(entry.path()),
-          100,
-          options);
+          path.filename().string(),
+          testing::read_bytes(path),
+          kTries,
+          testing::golden_options(folder));
     }
   }
 }
@@ -130,8 +116,7 @@ TEST(DecodeRegion, OfATurnedPictureHasThePixelsOfTheWholeOne) {
 TEST(DecodeRegion, IsAllThatIsDecodedOfATurnedJpeg) {
   const ByteVector file =
       testing::read_bytes(testing::golden_folder() / "upright/turned6.jpg");
-  DecodeOptions options;
-  options.exif_orientation = true;
+  const DecodeOptions options = testing::golden_options("upright");
   const auto whole = std::get<Image>(decode_image(file, options));
   const Region one_pixel{
       .x = whole.width / 2, .y = whole.height / 2, .width = 1, .height = 1};

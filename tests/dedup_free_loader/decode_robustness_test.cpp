@@ -20,8 +20,11 @@ namespace {
 
 /// Decodes and checks that the answer is whole: a picture with all its pixels,
 /// or a reason in words.
-bool is_sound(Bytes file, const ChooseRegion& choose = nullptr) {
-  const auto decoded = decode_image(file, {}, choose);
+bool is_sound(
+    Bytes file,
+    const ChooseRegion& choose = nullptr,
+    const DecodeOptions& options = {}) {
+  const auto decoded = decode_image(file, options, choose);
   if (const auto* rejection = std::get_if<Rejection>(&decoded)) {
     return !rejection->detail.empty();
   }
@@ -29,6 +32,15 @@ bool is_sound(Bytes file, const ChooseRegion& choose = nullptr) {
   return image.width > 0 && image.height > 0 &&
          image.rgb.size() == static_cast<std::size_t>(image.width) *
                                  static_cast<std::size_t>(image.height) * 3;
+}
+
+/// Everything that is done to a picture only where it is asked for.
+DecodeOptions every_option() {
+  DecodeOptions options;
+  options.exif_orientation = true;
+  options.color_profiles = true;
+  options.fill_truncated = true;
+  return options;
 }
 
 /// The pixel in the middle.
@@ -41,20 +53,15 @@ Wanted small_middle(std::int32_t width, std::int32_t height) {
   return {middle(width, height), 4};
 }
 
-std::vector<ByteVector> golden_inputs() {
-  std::vector<ByteVector> files;
-  for (const auto& entry : std::filesystem::directory_iterator(
-           testing::golden_folder() / "decode")) {
-    if (entry.path().extension() != ".rgb") {
-      files.push_back(testing::read_bytes(entry.path()));
-    }
-  }
-  return files;
-}
-
 TEST(DecodeRobustness, EveryBrokenCopyHasAnAnswer) {
   Random random(stream_key(1, "broken copies"));
-  for (const ByteVector& file : golden_inputs()) {
+  std::vector<std::filesystem::path> paths;
+  for (const char* folder : {"decode", "srgb"}) {
+    const auto more = testing::golden_files(folder);
+    paths.insert(paths.end(), more.begin(), more.end());
+  }
+  for (const auto& path : paths) {
+    const ByteVector file = testing::read_bytes(path);
     for (int copy = 0; copy < 100; ++copy) {
       ByteVector broken = file;
       const std::uint32_t hits = 1 + random.below(4);
@@ -70,6 +77,7 @@ TEST(DecodeRobustness, EveryBrokenCopyHasAnAnswer) {
       ASSERT_TRUE(is_sound(ByteVector(broken)));
       ASSERT_TRUE(is_sound(ByteVector(broken), middle));
       ASSERT_TRUE(is_sound(ByteVector(broken), small_middle));
+      ASSERT_TRUE(is_sound(ByteVector(broken), middle, every_option()));
     }
   }
 }
@@ -86,6 +94,7 @@ TEST(DecodeRobustness, EveryOddFileHasTheAnswerThatItsNatureAsksFor) {
     const ByteVector bytes(file.bytes);
     EXPECT_TRUE(is_sound(bytes)) << file.name;
     EXPECT_TRUE(is_sound(bytes, middle)) << file.name;
+    EXPECT_TRUE(is_sound(bytes, nullptr, every_option())) << file.name;
     if (!file.verdict.empty()) {
       EXPECT_EQ(verdict_of(decode_image(bytes, {})), file.verdict) << file.name;
     }

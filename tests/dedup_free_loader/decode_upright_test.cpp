@@ -2,8 +2,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 #include <variant>
 #include <vector>
@@ -18,60 +16,13 @@
 namespace swavd::loader {
 namespace {
 
-namespace fs = std::filesystem;
-
-std::vector<std::string> upright_files() {
-  std::vector<std::string> names;
-  for (const auto& entry :
-       fs::directory_iterator(testing::golden_folder() / "upright")) {
-    if (entry.path().extension() != ".rgb") {
-      names.push_back(entry.path().filename().string());
-    }
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 ByteVector upright_file(const std::string& name) {
   return testing::read_bytes(testing::golden_folder() / "upright" / name);
 }
 
 DecodeOptions upright() {
-  DecodeOptions options;
-  options.exif_orientation = true;
-  return options;
+  return testing::golden_options("upright");
 }
-
-class DecodeUpright : public ::testing::TestWithParam<std::string> {};
-
-TEST_P(DecodeUpright, PixelsAreThoseOfPillowTransposed) {
-  const fs::path path = testing::golden_folder() / "upright" / GetParam();
-  const Image expected = testing::read_rgb(path.string() + ".rgb");
-  const auto decoded = decode_image(testing::read_bytes(path), upright());
-  ASSERT_TRUE(std::holds_alternative<Image>(decoded))
-      << std::get<Rejection>(decoded).detail;
-  const Image& image = std::get<Image>(decoded);
-  EXPECT_EQ(image.width, expected.width);
-  EXPECT_EQ(image.height, expected.height);
-  ASSERT_EQ(image.rgb.size(), expected.rgb.size());
-  int largest = 0;
-  for (std::size_t i = 0; i < image.rgb.size(); ++i) {
-    largest = std::max(largest, std::abs(image.rgb[i] - expected.rgb[i]));
-  }
-  EXPECT_LE(largest, path.extension() == ".jpg" ? 1 : 0);
-}
-
-std::string test_name(const ::testing::TestParamInfo<std::string>& info) {
-  std::string name = info.param;
-  std::replace(name.begin(), name.end(), '.', '_');
-  return name;
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Files,
-    DecodeUpright,
-    ::testing::ValuesIn(upright_files()),
-    test_name);
 
 TEST(DecodeUprightOption, IsOffUnlessAskedFor) {
   for (const char* name :
@@ -135,8 +86,8 @@ TEST(ExifOrientation, WhereverItIsCutItIsUprightOrWhole) {
 
 TEST(ExifOrientation, OfBrokenFilesIsANumberInRange) {
   Random random(stream_key(1, "broken EXIF"));
-  for (const std::string& name : upright_files()) {
-    const ByteVector file = upright_file(name);
+  for (const auto& path : testing::golden_files("upright")) {
+    const ByteVector file = testing::read_bytes(path);
     for (int copy = 0; copy < 200; ++copy) {
       ByteVector broken = file;
       const std::size_t front = std::min<std::size_t>(broken.size(), 120);

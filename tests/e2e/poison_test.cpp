@@ -127,5 +127,30 @@ TEST(Poison, ThatBreaksItsDecoderCostsOneRecord) {
       {"--set", "loader.image_timeout=200ms"});
 }
 
+TEST(TruncatedImages, AreTrainedOnAndCountedWhereThatIsWanted) {
+  SiteOptions options;
+  options.batch_images = 8;
+  Site site(options);
+  const std::string folder = site.path("images");
+  fill_folder(folder, 62, 0);
+  write(folder + "/000020-cut.jpg", cut_jpeg(1));
+  write(folder + "/000040-cut.jpg", cut_jpeg(2));
+  push(site.stream_url(), folder);
+  const auto daemon = site.start_training({"--set", "loader.truncated=fill"});
+  ASSERT_TRUE(site.wait_for_images(*daemon, 64));
+  const auto metrics = http_get(site.port(), "/metrics");
+  ASSERT_TRUE(metrics);
+  for (const char* line :
+       {"swavd_decode_images_total{outcome=\"filled\"} 2\n",
+        "swavd_decode_images_total{outcome=\"ok\"} 62\n"}) {
+    EXPECT_NE(metrics->body.find(line), std::string::npos) << line;
+  }
+  ASSERT_EQ(Site::drain(*daemon), 0);
+  const Topic topic = read_topic(site.stream_url());
+  const auto exact = expect_exact(newest_snapshot(site.data_dir()), topic);
+  EXPECT_EQ(exact.trained, 64U);
+  EXPECT_EQ(exact.rejected, 0U);
+}
+
 }  // namespace
 }  // namespace swavd::e2e

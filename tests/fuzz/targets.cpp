@@ -79,6 +79,11 @@ void run_with_signature(
       signature.end(),
       file.begin() + static_cast<std::ptrdiff_t>(at));
   check_answer(loader::decode_image(file, tight()));
+  loader::DecodeOptions more(tight());
+  more.exif_orientation = true;
+  more.color_profiles = true;
+  more.fill_truncated = true;
+  check_answer(loader::decode_image(file, more));
 }
 
 void run_jpeg(Bytes input) {

@@ -23,15 +23,18 @@ constexpr std::size_t kMaxBytes = 16U << 10U;
 /// Small files that decode, of formats without odd ones, too.
 std::vector<swavd::odd_files::OddFile> golden_files() {
   std::vector<swavd::odd_files::OddFile> files;
-  for (const auto& entry : std::filesystem::directory_iterator(
-           SWAVD_TEST_SOURCE_DIR "/tests/golden/images/decode")) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(
+           SWAVD_TEST_SOURCE_DIR "/tests/golden/images")) {
     std::ifstream in(entry.path(), std::ios::binary);
     swavd::odd_files::OddFile file;
     file.bytes.assign(std::istreambuf_iterator<char>(in), {});
     const auto format = swavd::loader::sniff_format(file.bytes);
     if (format != "unknown") {  // the pixels that belong to another one
-      file.name =
-          fmt::format("{}/golden_{}", format, entry.path().filename().string());
+      file.name = fmt::format(
+          "{}/golden_{}_{}",
+          format,
+          entry.path().parent_path().filename().string(),
+          entry.path().filename().string());
       files.push_back(std::move(file));
     }
   }

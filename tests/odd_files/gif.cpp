@@ -308,21 +308,14 @@ void add_bombs(std::uint64_t seed, const ByteVector& good, Files& files) {
 Files gif_files(std::uint64_t seed) {
   Files files;
   add_modes(seed, files);
-  const Files good = files;
-  for (const OddFile& file : good) {
-    for (const char* broken :
-         {"gif/plain", "gif/animated-disposal-2", "gif/interlaced"}) {
-      if (file.name == broken) {
-        for (OddFile& copy : damaged(file, parts_of(file.bytes), seed)) {
-          files.push_back(std::move(copy));
-        }
-      }
-    }
-    if (file.name == "gif/plain") {
-      add_broken(file.bytes, files);
-      add_bombs(seed, file.bytes, files);
-    }
-  }
+  constexpr std::array<std::string_view, 3> kBroken = {
+      "gif/plain",
+      "gif/animated-disposal-2",
+      "gif/interlaced"};
+  add_damaged(kBroken, parts_of, seed, files);
+  const ByteVector plain = named(files, "gif/plain").bytes;
+  add_broken(plain, files);
+  add_bombs(seed, plain, files);
   return files;
 }
 

@@ -480,26 +480,17 @@ Files jpeg_files(std::uint64_t seed) {
   add_subsampled(seed, files);
   add_modes(seed, files);
   add_with_metadata(seed, files);
-  const Files good = files;
-  for (const OddFile& file : good) {
-    for (const char* broken :
-         {"jpeg/rgb-420",
-          "jpeg/progressive-420",
-          "jpeg/cmyk",
-          "jpeg/arithmetic",
-          "jpeg/restart-every-row",
-          "jpeg/exif-orientation"}) {
-      if (file.name == broken) {
-        for (OddFile& copy : damaged(file, parts_of(file.bytes), seed)) {
-          files.push_back(std::move(copy));
-        }
-      }
-    }
-    if (file.name == "jpeg/rgb-420") {
-      add_broken(file.bytes, seed, files);
-      add_bombs(seed, file.bytes, files);
-    }
-  }
+  constexpr std::array<std::string_view, 6> kBroken = {
+      "jpeg/rgb-420",
+      "jpeg/progressive-420",
+      "jpeg/cmyk",
+      "jpeg/arithmetic",
+      "jpeg/restart-every-row",
+      "jpeg/exif-orientation"};
+  add_damaged(kBroken, parts_of, seed, files);
+  const ByteVector plain = named(files, "jpeg/rgb-420").bytes;
+  add_broken(plain, seed, files);
+  add_bombs(seed, plain, files);
   return files;
 }
 

@@ -3,21 +3,11 @@
 #include <algorithm>
 #include <iterator>
 
-#include "ops/base/check.h"
 #include "tests/odd_files/parts.h"
 
 namespace swavd::odd_files {
 
 namespace {
-
-const ByteVector& bytes_of(const Files& files, std::string_view name) {
-  const auto found =
-      std::find_if(files.begin(), files.end(), [&](const OddFile& file) {
-        return file.name == name;
-      });
-  SWAVD_CHECK(found != files.end());
-  return found->bytes;
-}
 
 void append(Files& files, Files more) {
   std::move(more.begin(), more.end(), std::back_inserter(files));
@@ -31,12 +21,15 @@ std::vector<OddFile> make_odd_files(std::uint64_t seed) {
   append(files, png_files(seed));
   append(files, webp_files(seed));
   append(files, gif_files(seed));
+  append(files, bmp_files(seed));
+  append(files, tiff_files(seed));
+  append(files, avif_files(seed));
   append(
       files,
       other_files(
-          bytes_of(files, "jpeg/rgb-420"),
-          bytes_of(files, "png/color-8"),
-          bytes_of(files, "gif/plain")));
+          named(files, "jpeg/rgb-420").bytes,
+          named(files, "png/color-8").bytes,
+          named(files, "gif/plain").bytes));
   std::sort(files.begin(), files.end(), [](const OddFile& a, const OddFile& b) {
     return a.name < b.name;
   });

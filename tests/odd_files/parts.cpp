@@ -147,11 +147,13 @@ ByteVector overwritten(ByteVector file, std::size_t at, Bytes part) {
   return file;
 }
 
-Files damaged(
+namespace {
+
+void add_damaged_copies(
     const OddFile& file,
     const std::vector<Part>& parts,
-    std::uint64_t seed) {
-  Files files;
+    std::uint64_t seed,
+    Files& files) {
   const auto add = [&](const std::string& what, ByteVector bytes) {
     files.push_back(
         {file.name + "/" + what, Kind::kDamaged, "", std::move(bytes)});
@@ -193,7 +195,28 @@ Files damaged(
   add("trailing-garbage", Writer().bytes(file.bytes).fill(1000, 0xa5).done());
   add("trailing-copy", Writer().bytes(file.bytes).bytes(file.bytes).done());
   add("behind-a-newline", Writer().text("\r\n").bytes(file.bytes).done());
-  return files;
+}
+
+}  // namespace
+
+const OddFile& named(const Files& files, std::string_view name) {
+  const auto found =
+      std::find_if(files.begin(), files.end(), [&](const OddFile& file) {
+        return file.name == name;
+      });
+  SWAVD_CHECK(found != files.end());
+  return *found;
+}
+
+void add_damaged(
+    std::span<const std::string_view> names,
+    std::vector<Part> (*parts_of)(const ByteVector& file),
+    std::uint64_t seed,
+    Files& files) {
+  for (const std::string_view name : names) {
+    const OddFile whole = named(files, name);
+    add_damaged_copies(whole, parts_of(whole.bytes), seed, files);
+  }
 }
 
 }  // namespace swavd::odd_files

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -83,17 +84,25 @@ using Files = std::vector<OddFile>;
 [[nodiscard]] Files png_files(std::uint64_t seed);
 [[nodiscard]] Files webp_files(std::uint64_t seed);
 [[nodiscard]] Files gif_files(std::uint64_t seed);
+[[nodiscard]] Files bmp_files(std::uint64_t seed);
+[[nodiscard]] Files tiff_files(std::uint64_t seed);
+[[nodiscard]] Files avif_files(std::uint64_t seed);
 /// What is no image, or two things at once. `jpeg`, `png`, `gif`: good ones.
 [[nodiscard]] Files other_files(
     const ByteVector& jpeg,
     const ByteVector& png,
     const ByteVector& gif);
 
-/// What transfers do to a file: cuts at the borders of all `parts` and in their
-/// middles, flipped bytes, lost and doubled stretches, garbage behind it.
-[[nodiscard]] Files damaged(
-    const OddFile& file,
-    const std::vector<Part>& parts,
-    std::uint64_t seed);
+/// The one of this name.
+[[nodiscard]] const OddFile& named(const Files& files, std::string_view name);
+
+/// Adds what transfers do to the files of these names: cuts at the borders of
+/// all their parts and in their middles, flipped bytes, lost and doubled
+/// stretches, garbage behind them.
+void add_damaged(
+    std::span<const std::string_view> names,
+    std::vector<Part> (*parts_of)(const ByteVector& file),
+    std::uint64_t seed,
+    Files& files);
 
 }  // namespace swavd::odd_files

@@ -1,3 +1,5 @@
+#include <array>
+
 #include <fmt/format.h>
 #include <zlib.h>
 
@@ -431,23 +433,13 @@ Files png_files(std::uint64_t seed) {
   Files files;
   add_modes(seed, files);
   add_with_chunks(seed, files);
-  const Files good = files;
-  for (const OddFile& file : good) {
-    for (const char* broken :
-         {"png/color-8",
-          "png/palette-4-interlaced-transparent",
-          "png/gray-16",
-          "png/text-chunks"}) {
-      if (file.name == broken) {
-        for (OddFile& copy : damaged(file, parts_of(file.bytes), seed)) {
-          files.push_back(std::move(copy));
-        }
-      }
-    }
-    if (file.name == "png/text-chunks") {
-      add_lies(file.bytes, files);
-    }
-  }
+  constexpr std::array<std::string_view, 4> kBroken = {
+      "png/color-8",
+      "png/palette-4-interlaced-transparent",
+      "png/gray-16",
+      "png/text-chunks"};
+  add_damaged(kBroken, parts_of, seed, files);
+  add_lies(ByteVector(named(files, "png/text-chunks").bytes), files);
   add_broken(seed, files);
   add_bombs(seed, files);
   return files;

@@ -1,3 +1,5 @@
+#include <array>
+
 #include <fmt/format.h>
 #include <webp/encode.h>
 
@@ -342,21 +344,15 @@ void add_bombs(std::uint64_t seed, Files& files) {
 Files webp_files(std::uint64_t seed) {
   Files files;
   add_modes(seed, files);
-  const Files good = files;
-  for (const OddFile& file : good) {
-    for (const char* broken :
-         {"webp/lossy",
-          "webp/lossless-alpha",
-          "webp/lossy-alpha",
-          "webp/extended-with-metadata",
-          "webp/animated-1"}) {
-      if (file.name == broken) {
-        for (OddFile& copy : damaged(file, parts_of(file.bytes), seed)) {
-          files.push_back(std::move(copy));
-        }
-        add_lies(file, files);
-      }
-    }
+  constexpr std::array<std::string_view, 5> kBroken = {
+      "webp/lossy",
+      "webp/lossless-alpha",
+      "webp/lossy-alpha",
+      "webp/extended-with-metadata",
+      "webp/animated-1"};
+  add_damaged(kBroken, parts_of, seed, files);
+  for (const std::string_view name : kBroken) {
+    add_lies(OddFile(named(files, name)), files);
   }
   add_broken(seed, files);
   add_bombs(seed, files);

@@ -14,6 +14,7 @@ constexpr auto kLineage = KeyClass::kLineage;
 
 constexpr std::string_view kGapPolicies[] = {"stop", "jump"};
 constexpr std::string_view kIsolations[] = {"process", "none"};
+constexpr std::string_view kTruncations[] = {"reject", "fill"};
 constexpr std::string_view kOrders[] = {"arrival", "round_robin"};
 constexpr std::string_view kTrainers[] = {"torch", "ledger"};
 constexpr std::string_view kTrunks[] = {"regnet_y", "regnet_x", "resnet"};
@@ -159,6 +160,10 @@ const Key kKeys[] = {
    "Larger images are rejected as `too_many_pixels`."},
   {"loader.exif_orientation", SWAVD_FIELD(loader.exif_orientation), form_only(Form::kFlag), kLineage,
    "Turns a picture upright that says it is stored otherwise, as phones do (EXIF in JPEG, PNG and WebP, `irot` and `imir` in AVIF); false trains on what is stored, as SEER and torchvision do. A TIFF is turned in any case."},
+  {"loader.color_profiles", SWAVD_FIELD(loader.color_profiles), form_only(Form::kFlag), kLineage,
+   "Converts pictures with an ICC profile (JPEG, PNG, WebP, TIFF, AVIF) to sRGB; false takes their numbers as they are, as SEER and torchvision do. A profile that cannot be read is not followed."},
+  {"loader.truncated", SWAVD_FIELD(loader.truncated), one_of(kTruncations), kLineage,
+   "What becomes of an image whose file ends early: `reject` makes it a dead letter; `fill` trains on a JPEG, PNG, GIF or BMP with the missing pixels grey or black, as Pillow gives it with `LOAD_TRUNCATED_IMAGES`."},
   {"loader.isolation", SWAVD_FIELD(loader.isolation), one_of(kIsolations), kRestart,
    "Where images are decoded: `process` has each decoding thread use a process that can do nothing else, so that a file which breaks a decoder costs one record; `none` decodes in swavd itself, for streams you trust."},
   {"loader.image_timeout", SWAVD_FIELD(loader.image_timeout_ms), whole(Form::kMilliseconds, 10, 3'600'000, "duration"), kRestart,

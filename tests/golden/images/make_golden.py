@@ -3,6 +3,8 @@
 
   decode/NAME.EXT + NAME.EXT.rgb   a small file and Pillow's convert("RGB")
   upright/NAME.EXT + NAME.EXT.rgb  likewise, turned by exif_transpose
+  srgb/NAME.EXT + NAME.EXT.rgb     likewise, converted by profileToProfile
+  filled/NAME.EXT + NAME.EXT.rgb   likewise, cut, with LOAD_TRUNCATED_IMAGES
   render/source.rgb                the picture that crops are cut from
   render/crops.txt, crops.rgb      crop plans and Pillow's pixels for them
   render/boxes.txt, boxes.rgb      crops of a picture at 1/2, 1/4 or 1/8
@@ -12,8 +14,8 @@ Each .rgb starts with one line "WIDTH HEIGHT\n", but for crops.rgb, boxes.rgb
 and centers.rgb, which are bare pixels in the order of their text files.
 Of an AVIF, which this Pillow does not read, the .rgb is the picture that was
 encoded without loss, or what avifdec makes of it (libavif-bin 0.11.1).
-The files were written with Pillow 9.4.0 and libjpeg-turbo 2.1.5 (Debian 12);
-the tests only read them. usage: make_golden.py
+The files were written with Pillow 9.4.0, libjpeg-turbo 2.1.5 and Little CMS 2.14
+(Debian 12); the tests only read them. usage: make_golden.py
 """
 import io
 import math
@@ -24,7 +26,7 @@ import subprocess
 import tempfile
 import zlib
 
-from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+from PIL import Image, ImageCms, ImageEnhance, ImageFile, ImageFilter, ImageOps
 
 HERE = pathlib.Path(__file__).parent
 
@@ -51,11 +53,11 @@ def keep(name, data):
         keep_as(name, data, image.convert("RGB"))
 
 
-def keep_as(name, data, rgb):
+def keep_as(name, data, rgb, folder="decode"):
     """Store a file with what it is to be read as."""
-    (HERE / "decode" / name).write_bytes(data)
+    (HERE / folder / name).write_bytes(data)
     head = f"{rgb.width} {rgb.height}\n".encode()
-    (HERE / "decode" / (name + ".rgb")).write_bytes(head + rgb.tobytes())
+    (HERE / folder / (name + ".rgb")).write_bytes(head + rgb.tobytes())
 
 
 def saved(image, kind, **options):
@@ -344,11 +346,14 @@ def make_tiffs():
         keep(f"turned{turn}.tiff", tiff(size, {**rgb, 274: shorts(turn)}, [samples[:3 * flat]]))
 
 
-def avif(image, *options, avifdec=True):
+def avif(image, *options, avifdec=True, icc=None):
     """An AVIF by avifenc, and what avifdec makes of it."""
     with tempfile.TemporaryDirectory() as folder:
         source, file, back = (f"{folder}/{name}" for name in ("source.png", "file.avif", "back.png"))
         image.save(source)
+        if icc:
+            pathlib.Path(f"{folder}/profile.icc").write_bytes(icc)
+            options += ("--icc", f"{folder}/profile.icc")
         subprocess.run(["avifenc", "--jobs", "1", "--speed", "8", *options, source, file],
                        check=True, capture_output=True)
         if not avifdec:
@@ -382,13 +387,7 @@ def exif(orientation, order="<"):
 
 def keep_upright(name, data):
     with Image.open(io.BytesIO(data)) as image:
-        keep_upright_as(name, data, ImageOps.exif_transpose(image).convert("RGB"))
-
-
-def keep_upright_as(name, data, rgb):
-    (HERE / "upright" / name).write_bytes(data)
-    head = f"{rgb.width} {rgb.height}\n".encode()
-    (HERE / "upright" / (name + ".rgb")).write_bytes(head + rgb.tobytes())
+        keep_as(name, data, ImageOps.exif_transpose(image).convert("RGB"), "upright")
 
 
 def make_uprights():
@@ -418,9 +417,119 @@ def make_uprights():
             if not options:
                 continue
             upright = small.rotate(90 * quarters, expand=True)
-            keep_upright_as(f"irot{quarters}_imir{mode or 'none'}.avif",
-                            avif(small, "--lossless", *options, avifdec=False)[0],
-                            upright if mirror is None else upright.transpose(mirror))
+            keep_as(f"irot{quarters}_imir{mode or 'none'}.avif",
+                    avif(small, "--lossless", *options, avifdec=False)[0],
+                    upright if mirror is None else upright.transpose(mirror), "upright")
+
+
+# ---------------------------------------------------------------- colour profiles
+
+def fixed(*values):
+    """ICC's s15Fixed16 numbers."""
+    return b"".join(struct.pack(">i", round(value * 65536)) for value in values)
+
+
+def profile(space, connection, tags):
+    """An ICC profile, version 2.1, of `tags`: name -> bytes."""
+    tags = {b"desc": b"desc\0\0\0\0" + struct.pack(">I", 5) + b"test\0" + b"\0" * 78,
+            b"cprt": b"text\0\0\0\0none\0", b"wtpt": b"XYZ \0\0\0\0" + fixed(.9642, 1, .8249), **tags}
+    table, body = struct.pack(">I", len(tags)), b""
+    start = 128 + 4 + 12 * len(tags)
+    for name, data in tags.items():
+        table += name + struct.pack(">II", start + len(body), len(data))
+        body += data + b"\0" * (-len(data) % 4)
+    head = struct.pack(">I4sI4s4s4s12s4s", start + len(body), b"\0" * 4, 0x02100000, b"prtr" if space == b"CMYK" else
+                       b"mntr", space, connection, struct.pack(">6H", 2026, 1, 1, 0, 0, 0), b"acsp")
+    return head.ljust(68, b"\0") + fixed(.9642, 1, .8249).ljust(60, b"\0") + table + body
+
+
+def curve(gamma):
+    return b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
+
+
+def rgb_profile(columns, gamma, more={}):
+    """Of colorants, X, Y and Z each under D50, and one gamma."""
+    tags = {name + b"XYZ": b"XYZ \0\0\0\0" + fixed(*column) for name, column in zip((b"r", b"g", b"b"), columns)}
+    tags.update({name + b"TRC": curve(gamma) for name in (b"r", b"g", b"b")})
+    return profile(b"RGB ", b"XYZ ", {**tags, **more})
+
+
+def ink_profile():
+    """A press that prints each ink as a filter: a table of 16 corners."""
+    corners = bytearray()
+    for corner in range(16):
+        c, m, y, k = (corner >> bit & 1 for bit in (3, 2, 1, 0))
+        light = (1 - .9 * k) * (1 - .25 * c) * (1 - .4 * m) * (1 - .06 * y)
+        corners += bytes((round(255 * light), 128 - 40 * c + 60 * m - 5 * y, 128 - 45 * c - 5 * m + 80 * y))
+    ramp = bytes(range(256))
+    table = (b"mft1\0\0\0\0" + bytes((4, 3, 2, 0)) + fixed(1, 0, 0, 0, 1, 0, 0, 0, 1) + ramp * 4 + bytes(corners) +
+             ramp * 3)
+    return profile(b"CMYK", b"Lab ", {b"A2B0": table})
+
+
+def keep_srgb(name, data, rgb=None):
+    """Store a file with its colours in sRGB; `rgb`: what it holds, where Pillow
+    cannot tell."""
+    with Image.open(io.BytesIO(data)) if rgb is None else rgb as image:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
+        image = image.convert("RGB") if image.mode in ("P", "RGBA") else image
+        keep_as(name, data, ImageCms.profileToProfile(image, own, ImageCms.createProfile("sRGB"), outputMode="RGB"),
+                "srgb")
+
+
+def make_srgbs():
+    image = picture(41, 27, 20)
+    gray = image.convert("L")
+    columns = ((.61, .311, .0195), (.2053, .6257, .0609), (.1492, .0632, .7446))
+    wide = rgb_profile(columns, 2.2)
+    shade = profile(b"GRAY", b"XYZ ", {b"kTRC": curve(1.3)})
+    inks = Image.merge("CMYK", (*image.convert("CMYK").split()[:3], gray.rotate(180)))
+    keep_srgb("wide.jpg", saved(image, "JPEG", quality=90, subsampling=0, icc_profile=wide))
+    # A segment holds 65,519 bytes of a profile.
+    text = b"text\0\0\0\0" + b"long " * 14000 + b"\0"
+    keep_srgb("two_segments.jpg", saved(image, "JPEG", icc_profile=rgb_profile(columns, 1.8, {b"cprt": text})))
+    keep_srgb("gray.jpg", saved(gray, "JPEG", icc_profile=shade))
+    keep_srgb("inks.jpg", saved(inks, "JPEG", quality=95, icc_profile=ink_profile()))
+    for name, stored in (("wide", image), ("palette", image.quantize(40)), ("alpha", image.convert("RGBA"))):
+        keep_srgb(f"{name}.png", saved(stored, "PNG", icc_profile=wide))
+    keep_srgb("gray.png", saved(gray, "PNG", icc_profile=shade))
+    keep_srgb("wide.webp", saved(image, "WEBP", lossless=True, icc_profile=wide))
+    keep_srgb("wide.tiff", saved(image, "TIFF", compression="tiff_lzw", icc_profile=wide))
+    keep_srgb("gray.tiff", saved(gray, "TIFF", icc_profile=shade))
+    keep_srgb("inks.tiff", saved(inks, "TIFF", compression="tiff_lzw", icc_profile=ink_profile()))
+
+
+    tagged = image.copy()
+    tagged.info["icc_profile"] = wide
+    keep_srgb("wide.avif", avif(image, "--lossless", avifdec=False, icc=wide)[0], tagged)
+
+
+# ---------------------------------------------------------------- files that end early
+
+def keep_filled(name, data):
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            keep_as(name, data, image.convert("RGB"), "filled")
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
+def make_filled():
+    image = picture(60, 44, 21)
+    indexed = image.quantize(64)
+    files = {
+        "baseline.jpg": saved(image, "JPEG", subsampling=2), "progressive.jpg": saved(image, "JPEG", progressive=True),
+        "gray.jpg": saved(image.convert("L"), "JPEG"), "cmyk.jpg": saved(image.convert("CMYK"), "JPEG"),
+        "rgb.png": saved(image, "PNG"), "palette.png": saved(indexed, "PNG"),
+        "adam7.png": png(60, 44, 2, 8, [[image.getpixel((x, y)) for x in range(60)] for y in range(44)], True),
+        "gray16.png": png(60, 44, 0, 16, [[(x + y,) for x in range(60)] for y in range(44)]),
+        "plain.gif": saved(indexed, "GIF", interlace=0), "interlaced.gif": saved(indexed, "GIF", interlace=1),
+        "rgb.bmp": saved(image, "BMP"), "palette.bmp": saved(indexed, "BMP")}
+    for name, data in files.items():
+        stem, kind = name.split(".")
+        for percent in (55, 90):
+            keep_filled(f"{stem}_{percent}.{kind}", data[:len(data) * percent // 100])
 
 
 # ---------------------------------------------------------------- rendering
@@ -569,7 +678,7 @@ def make_renders():
 
 
 def main():
-    for name in ("decode", "upright", "render"):
+    for name in ("decode", "upright", "srgb", "filled", "render"):
         (HERE / name).mkdir(exist_ok=True)
     make_jpegs()
     make_pngs()
@@ -579,6 +688,8 @@ def main():
     make_tiffs()
     make_avifs()
     make_uprights()
+    make_srgbs()
+    make_filled()
     make_renders()
 
 

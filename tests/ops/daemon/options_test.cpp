@@ -22,5 +22,19 @@ TEST(HealthOptions, WaitForTheWarmUpAndForFrozenPrototypes) {
   EXPECT_EQ(health_options(config).settled_after_images, 513U * 64);
 }
 
+TEST(LoaderOptions, DecodePicturesAsTheyAreStoredUnlessAskedOtherwise) {
+  service::Config config;
+  const auto stored = loader_options(config).decode;
+  EXPECT_FALSE(stored.exif_orientation);
+  EXPECT_FALSE(stored.color_profiles);
+  EXPECT_FALSE(stored.fill_truncated);
+  config.loader.exif_orientation = true;
+  EXPECT_TRUE(loader_options(config).decode.exif_orientation);
+  config.loader.color_profiles = true;
+  EXPECT_TRUE(loader_options(config).decode.color_profiles);
+  config.loader.truncated = "fill";
+  EXPECT_TRUE(loader_options(config).decode.fill_truncated);
+}
+
 }  // namespace
 }  // namespace swavd::daemon

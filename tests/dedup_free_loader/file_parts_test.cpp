@@ -1,7 +1,6 @@
-#include "dedup_free_loader/decode/jpeg_size.h"
+#include "dedup_free_loader/decode/parts.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include <gtest/gtest.h>
 
@@ -29,9 +28,8 @@ TEST(JpegSize, IsThatOfTheDecodedPicture) {
         guess_jpeg_size(file),
         (PictureSize{.width = image->width, .height = image->height}));
   };
-  for (const auto& entry : std::filesystem::directory_iterator(
-           testing::golden_folder() / "decode")) {
-    compare(testing::read_bytes(entry.path()));
+  for (const auto& path : testing::golden_files("decode")) {
+    compare(testing::read_bytes(path));
   }
   EXPECT_GE(compared, 3U);
   if (const auto path = testing::test_data("photos-700.tar"); !path.empty()) {
