@@ -62,6 +62,9 @@ struct Rejected {
   ingest::Record record;
   Digest payload_sha256{};
   Rejection rejection;
+  /// It was given whole before its batch, see `NextState::kRejected`: of the
+  /// record only address and time stamp are left.
+  bool given_before = false;
 };
 
 /// Offsets of one partition.
@@ -79,7 +82,7 @@ struct PartitionRange {
 /// that stood between them.
 struct Batch {
   std::int32_t images = 0;
-  std::int32_t filled = 0;  ///< of them, those whose file ended early
+  std::int32_t filled = 0;        ///< of them, those whose file ended early
   std::vector<CropGroup> groups;  ///< in the order of the crop specs
   std::vector<Slot> slots;        ///< [images], in order taken
   std::vector<Rejected> rejected;

@@ -135,9 +135,9 @@ struct DecodeOptions {
   /// pixels, is not followed.
   bool color_profiles = false;
   /// Gives a JPEG, PNG, GIF or BMP whose pixels end early as Pillow does with
-  /// `LOAD_TRUNCATED_IMAGES`: of a JPEG the rest is grey, of the others black or
-  /// the first colour of their palette. Otherwise it is rejected, as the other
-  /// formats always are.
+  /// `LOAD_TRUNCATED_IMAGES`: of a JPEG the rest is grey, of the others black
+  /// or the first colour of their palette. Otherwise it is rejected, as the
+  /// other formats always are.
   bool fill_truncated = false;
 
   DecodeOptions() = default;

@@ -15,6 +15,7 @@
 
 #include "dedup_free_loader/assembly/assembly.h"
 #include "dedup_free_loader/isolation/decode_helper.h"
+#include "dedup_free_loader/reading/byte_gate.h"
 #include "dedup_free_loader/reading/record_reader.h"
 #include "ops/base/clock.h"
 #include "ops/base/log.h"
@@ -63,6 +64,7 @@ class ThreadedLoader final : public Loader {
       : options_(options),
         reader_(source, options_, clock_),
         records_(static_cast<std::size_t>(options.inflight_records)),
+        inflight_(options.inflight_bytes),
         assembly_(options, allocator),
         workers_left_(options.workers) {
     threads_.emplace_back(
@@ -89,6 +91,7 @@ class ThreadedLoader final : public Loader {
     stats.batches = assembly_.stats();
     stats.held_records = held_records_.load(std::memory_order_relaxed);
     stats.held_bytes = held_bytes_.load(std::memory_order_relaxed);
+    stats.inflight_bytes = inflight_.inside();
     stats.records_taken = records_taken_.load(std::memory_order_relaxed);
     stats.bytes_taken = bytes_taken_.load(std::memory_order_relaxed);
     stats.images_decoded = decoded_.load(std::memory_order_relaxed);
@@ -101,7 +104,7 @@ class ThreadedLoader final : public Loader {
       thread.request_stop();
     }
     assembly_.cancel();
-    records_.close();
+    end_records();
   }
 
  private:
@@ -125,7 +128,13 @@ class ThreadedLoader final : public Loader {
         break;
       }
     }
+    end_records();
+  }
+
+  /// No more are handed to the workers.
+  void end_records() {
     records_.close();
+    inflight_.close();
   }
 
   bool hand_over(Read read) {
@@ -138,7 +147,8 @@ class ThreadedLoader final : public Loader {
     taken.record = std::move(record);
     taken.gaps = std::move(read.drawn.gaps);
     taken.absent = read.drawn.absent;
-    return records_.push(std::move(taken));
+    return inflight_.enter(taken.record.payload.size()) &&
+           records_.push(std::move(taken));
   }
 
   /// A worker: decodes one record after the other, waits for its turn to take
@@ -150,7 +160,7 @@ class ThreadedLoader final : public Loader {
           stay_on(options_.cores[number % options_.cores.size()]);
       if (!kept.ok()) {
         assembly_.abort(kept.error());
-        records_.close();
+        end_records();
       }
     }
     std::optional<DecodeHelper> helper;
@@ -159,7 +169,11 @@ class ThreadedLoader final : public Loader {
           options_.decode_helper, options_.decode, options_.image_timeout});
     }
     while (auto taken = records_.pop()) {
-      if (!process(std::move(*taken), helper ? &*helper : nullptr)) {
+      const std::size_t bytes = taken->record.payload.size();
+      const bool going_on =
+          process(std::move(*taken), helper ? &*helper : nullptr);
+      inflight_.leave(bytes);
+      if (!going_on) {
         break;
       }
     }
@@ -190,7 +204,7 @@ class ThreadedLoader final : public Loader {
         own);
     if (!tried.ok()) {
       assembly_.abort(tried.error());
-      records_.close();
+      end_records();
       return false;
     }
     auto& decoded = tried.value();
@@ -255,6 +269,7 @@ class ThreadedLoader final : public Loader {
   RecordReader reader_;  // the polling thread's
   CpuRenderer renderer_;
   BoundedQueue<Taken> records_;
+  ByteGate inflight_;
   Assembly assembly_;
   std::uint64_t next_ticket_ = 0;  // the polling thread's
 

@@ -28,7 +28,12 @@ struct LoaderOptions {
   std::int32_t batch_images = 128;
   std::int32_t workers = 1;             ///< decoding threads, at least 1
   std::int32_t prefetch_batches = 2;    ///< finished batches held ready
-  std::int32_t inflight_records = 256;  ///< taken but not yet delivered
+  std::int32_t inflight_records = 256;  ///< taken, no worker has them yet
+  /// Payload bytes of those, and of the ones that are being decoded.
+  std::uint64_t inflight_bytes = 256ULL << 20U;
+  /// Payload bytes of rejected records that are kept for their batch; those
+  /// beyond are given before it.
+  std::uint64_t rejected_bytes = UINT64_MAX;
   Order order = Order::kArrival;
   std::int32_t first_turn = 0;  ///< kRoundRobin: whose turn is first
   /// Those assigned to the source, ascending: kRoundRobin's turns, and what
@@ -67,21 +72,27 @@ struct LoaderOptions {
 /// What a `next` call brought.
 enum class NextState {
   kBatch,
+  /// Rejected records of a batch that is not full yet: they have become too
+  /// large to be kept. They are consumed with their batch, in which they come
+  /// again without payloads.
+  kRejected,
   kIdle,  ///< the batch is not full yet and the time-out passed
   kEnd,   ///< a finite source is exhausted
 };
 
 struct Next {
   NextState state = NextState::kIdle;
-  std::unique_ptr<Batch> batch;  ///< for kBatch
+  std::unique_ptr<Batch> batch;    ///< for kBatch
+  std::vector<Rejected> rejected;  ///< for kRejected
 };
 
 /// Waits of the loader's hand-offs since it began.
 struct LoaderStats {
-  QueueStats records;              ///< reader -> workers
-  QueueStats batches;              ///< assembler -> trainer
-  std::uint64_t held_records = 0;  ///< in the shuffle window
-  std::uint64_t held_bytes = 0;    ///< their payloads
+  QueueStats records;                ///< reader -> workers
+  QueueStats batches;                ///< assembler -> trainer
+  std::uint64_t held_records = 0;    ///< in the shuffle window
+  std::uint64_t held_bytes = 0;      ///< their payloads
+  std::uint64_t inflight_bytes = 0;  ///< payloads given out, not yet decoded
   std::uint64_t records_taken = 0;
   std::uint64_t bytes_taken = 0;
   std::uint64_t images_decoded = 0;

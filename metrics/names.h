@@ -42,6 +42,7 @@ enum class Type : std::uint8_t { kCounter, kGauge, kHistogram };
   X(kQueueItems, kGauge, "swavd_pipeline_queue_items", "stage", "Items waiting between two stages.") \
   X(kQueueCapacity, kGauge, "swavd_pipeline_queue_capacity_items", "stage", "Items that fit between two stages.") \
   X(kPipelineWait, kCounter, "swavd_pipeline_wait_seconds_total", "stage,side", "Time a side of a hand-off waited: input (starved) or output (blocked).") \
+  X(kInflightBytes, kGauge, "swavd_loader_inflight_bytes", "", "Payload bytes that wait for a decoding thread or are being decoded.") \
   X(kShuffleRecords, kGauge, "swavd_loader_shuffle_records", "", "Records held to be mixed.") \
   X(kShuffleBytes, kGauge, "swavd_loader_shuffle_bytes", "", "Payload bytes of the records held to be mixed.") \
   X(kTrainStep, kGauge, "swavd_train_step", "", "Updates since the run began.") \

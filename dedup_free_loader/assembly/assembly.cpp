@@ -31,6 +31,7 @@ Assembly::Assembly(
     : images_(options.batch_images),
       depth_(static_cast<std::size_t>(options.prefetch_batches) + 1),
       drop_incomplete_(options.drop_incomplete),
+      rejected_bytes_(options.rejected_bytes),
       crops_(options.crops) {
   if (options.center) {
     crops_.resize(1);
@@ -46,7 +47,8 @@ Assembly::Assembly(
 }
 
 bool Assembly::has_room() const {
-  return open_.size() < depth_ || (!open_.empty() && !open_.back().full);
+  return early_.empty() &&
+         (open_.size() < depth_ || (!open_.empty() && !open_.back().full));
 }
 
 bool Assembly::wait_for_turn(std::uint64_t ticket) {
@@ -131,10 +133,33 @@ bool Assembly::reject(Taken taken, Rejection rejection, double decode_seconds) {
   }
   OpenBatch& open = filling();
   enter(open, taken, decode_seconds);
+  open.rejected_bytes += taken.record.payload.size();
   open.batch->rejected.push_back(
       {std::move(taken.record), taken.payload_sha256, std::move(rejection)});
+  if (open.rejected_bytes > rejected_bytes_) {
+    give_rejected(open);
+  }
   end_turn();
   return true;
+}
+
+/// Has `next` give those that the batch holds whole, now.
+void Assembly::give_rejected(OpenBatch& open) {
+  for (Rejected& kept : open.batch->rejected) {
+    if (kept.given_before) {
+      continue;
+    }
+    Rejected whole = std::move(kept);
+    kept = {};
+    kept.record.address = whole.record.address;
+    kept.record.timestamp_ms = whole.record.timestamp_ms;
+    kept.payload_sha256 = whole.payload_sha256;
+    kept.rejection.reason = whole.rejection.reason;
+    kept.given_before = true;
+    early_.push_back(std::move(whole));
+  }
+  open.rejected_bytes = 0;
+  ready_.notify_all();
 }
 
 void Assembly::rendered(const Place& place, double render_seconds) {
@@ -205,7 +230,7 @@ void Assembly::abort(Error error) {
 Result<Next> Assembly::next(std::chrono::milliseconds timeout) {
   const MutexLock lock(mutex_);
   const auto woken = [this]() SWAVD_REQUIRES(mutex_) {
-    return cancelled_ || front_ready() || finished_;
+    return cancelled_ || front_ready() || finished_ || !early_.empty();
   };
   if (!woken()) {
     const auto since = std::chrono::steady_clock::now();
@@ -216,8 +241,13 @@ Result<Next> Assembly::next(std::chrono::milliseconds timeout) {
     return aborted_.value_or(
         Error{ErrorCode::kCancelled, "the loader was closed"});
   }
+  if (!early_.empty()) {
+    Next next{NextState::kRejected, nullptr, std::exchange(early_, {})};
+    turn_.notify_all();
+    return next;
+  }
   if (front_ready()) {
-    Next next{NextState::kBatch, std::move(open_.front().batch)};
+    Next next{NextState::kBatch, std::move(open_.front().batch), {}};
     open_.pop_front();
     ++stats_.popped;
     turn_.notify_all();
@@ -229,7 +259,7 @@ Result<Next> Assembly::next(std::chrono::milliseconds timeout) {
   if (error_) {
     return *error_;
   }
-  return Next{NextState::kEnd, nullptr};
+  return Next{NextState::kEnd, nullptr, {}};
 }
 
 QueueStats Assembly::stats() const {

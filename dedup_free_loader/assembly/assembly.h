@@ -28,6 +28,7 @@ struct OpenBatch {
   std::unique_ptr<Batch> batch;
   std::int32_t rendering = 0;  ///< slots taken, not yet rendered
   bool full = false;
+  std::uint64_t rejected_bytes = 0;  ///< payloads of those rejected
 };
 
 /// Where the crops of one image go.
@@ -82,17 +83,21 @@ class Assembly {
   [[nodiscard]] bool front_ready() const SWAVD_REQUIRES(mutex_);
   [[nodiscard]] bool has_room() const SWAVD_REQUIRES(mutex_);
   void close_incomplete() SWAVD_REQUIRES(mutex_);
+  void give_rejected(OpenBatch& open) SWAVD_REQUIRES(mutex_);
 
   const std::int32_t images_;
   const std::size_t depth_;  ///< batches open or finished at most
   const bool drop_incomplete_;
+  const std::uint64_t rejected_bytes_;
   std::vector<CropSpec> crops_;
   std::vector<BufferPool> pools_;
 
   mutable Mutex mutex_;
   CondVar turn_;   // a ticket was served, or room was made
-  CondVar ready_;  // the front batch is complete, or the end has come
+  CondVar ready_;  // there is something for `next`, or the end has come
   std::deque<OpenBatch> open_ SWAVD_GUARDED_BY(mutex_);
+  /// To be given before their batch.
+  std::vector<Rejected> early_ SWAVD_GUARDED_BY(mutex_);
   std::uint64_t serving_ SWAVD_GUARDED_BY(mutex_) = 0;
   bool finished_ SWAVD_GUARDED_BY(mutex_) = false;
   bool cancelled_ SWAVD_GUARDED_BY(mutex_) = false;

@@ -33,8 +33,7 @@ using Profile = std::unique_ptr<void, CloseProfile>;
 std::optional<cmsUInt32Number> input_format(
     cmsColorSpaceSignature colors,
     Samples samples) {
-  const bool ink =
-      samples == Samples::kInk || samples == Samples::kInkInverted;
+  const bool ink = samples == Samples::kInk || samples == Samples::kInkInverted;
   switch (colors) {
     case cmsSigGrayData:
       if (samples == Samples::kGray) {
@@ -107,12 +106,11 @@ class Remembered {
  public:
   const SrgbTransform* find(Bytes profile, Samples samples) {
     for (const Entry& entry : entries_) {
-      if (entry.samples == samples &&
-          std::equal(
-              entry.profile.begin(),
-              entry.profile.end(),
-              profile.begin(),
-              profile.end())) {
+      if (entry.samples == samples && std::equal(
+                                          entry.profile.begin(),
+                                          entry.profile.end(),
+                                          profile.begin(),
+                                          profile.end())) {
         return entry.transform.get();
       }
     }

@@ -29,8 +29,8 @@ class SrgbTransform {
 
   /// Converts a row. `rgb` has three bytes a pixel; it may be `row`, unless
   /// that is ink.
-  void
-  convert(const std::uint8_t* row, std::size_t width, std::uint8_t* rgb) const;
+  void convert(const std::uint8_t* row, std::size_t width, std::uint8_t* rgb)
+      const;
 
   /// Converts a picture whose pixels are kGray or kRgb.
   void convert(Image& image) const;

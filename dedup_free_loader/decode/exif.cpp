@@ -45,8 +45,7 @@ int orientation_of_exif(Bytes exif) {
                          : little_endian(exif, at, bytes);
   };
   const auto directory = number(4, 4);
-  const auto entries =
-      directory ? number(*directory, 2) : std::nullopt;
+  const auto entries = directory ? number(*directory, 2) : std::nullopt;
   for (std::size_t i = 0; entries && i < *entries; ++i) {
     const std::size_t at = std::size_t{*directory} + 2 + kEntry * i;
     const auto tag = number(at, 2);

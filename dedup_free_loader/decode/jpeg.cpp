@@ -280,10 +280,7 @@ void cmyk_to_rgb(
   }
 }
 
-bool read_cmyk(
-    Decoder& decoder,
-    const SrgbTransform* transform,
-    Image& image) {
+bool read_cmyk(Decoder& decoder, const SrgbTransform* transform, Image& image) {
   const auto width = static_cast<std::size_t>(image.width);
   std::vector<std::uint8_t> row(width * 4);
   for (std::size_t y = 0; y < static_cast<std::size_t>(image.height); ++y) {

@@ -51,8 +51,22 @@ Rejection reject(int code) {
 ByteVector completed(Bytes file) {
   constexpr std::size_t kNumber = 4;
   constexpr std::array<std::uint8_t, 16> kRest = {
-      0, 0, 0, 0,  // a checksum, not looked at
-      0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82};
+      0,
+      0,
+      0,
+      0,  // a checksum, not looked at
+      0,
+      0,
+      0,
+      0,
+      'I',
+      'E',
+      'N',
+      'D',
+      0xae,
+      0x42,
+      0x60,
+      0x82};
   std::optional<FilePart> last;
   FileParts parts(file);
   while (const auto part = parts.next()) {
@@ -110,7 +124,8 @@ const SrgbTransform* transform_of(spng_ctx* context, const spng_ihdr& header) {
   if (spng_get_iccp(context, &found) != 0) {
     return nullptr;
   }
-  const auto* const bytes = reinterpret_cast<const std::uint8_t*>(found.profile);
+  const auto* const bytes =
+      reinterpret_cast<const std::uint8_t*>(found.profile);
   return find_transform({bytes, found.profile_len}, samples_of(header));
 }
 
@@ -144,9 +159,9 @@ Decoded decode(Bytes file, const DecodeOptions& options, Reading reading) {
   const bool gray16 =
       header.color_type == SPNG_COLOR_TYPE_GRAYSCALE && header.bit_depth == 16;
   Image image = make_image(header.width, header.height);
-  if (spng_plte palette{};
-      !whole && header.color_type == SPNG_COLOR_TYPE_INDEXED &&
-      spng_get_plte(context.get(), &palette) == 0) {
+  if (spng_plte palette{}; !whole &&
+                           header.color_type == SPNG_COLOR_TYPE_INDEXED &&
+                           spng_get_plte(context.get(), &palette) == 0) {
     const spng_plte_entry& first = palette.entries[0];
     fill(image, {first.red, first.green, first.blue});
   }

@@ -412,7 +412,8 @@ void to_rgb(
   }
 }
 
-/// Moves the inks of a row together: of `stride` samples a pixel the first four.
+/// Moves the inks of a row together: of `stride` samples a pixel the first
+/// four.
 void without_extra_samples(
     std::uint8_t* row,
     std::size_t stride,

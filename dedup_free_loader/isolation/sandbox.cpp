@@ -119,10 +119,10 @@ Status enter_sandbox(std::uint64_t memory_bytes) {
     return cannot("cannot give up privileges", errno);
   }
   SWAVD_RETURN_IF_ERROR(set_limit(RLIMIT_CORE, 0));
-  SWAVD_RETURN_IF_ERROR(set_limit(RLIMIT_FSIZE, 0));
   if (kSanitized) {
-    return ok_status();
+    return ok_status();  // reports need standard error, perhaps a file
   }
+  SWAVD_RETURN_IF_ERROR(set_limit(RLIMIT_FSIZE, 0));
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
     return cannot("cannot become undumpable", errno);
   }

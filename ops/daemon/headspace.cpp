@@ -54,11 +54,15 @@ class Feed {
 
   /// nullptr: nothing came for so long.
   Result<std::unique_ptr<loader::Batch>> next(milliseconds patience) {
-    auto next = loader_->next(patience);
-    if (!next.ok()) {
-      return next.error();
+    while (true) {
+      auto next = loader_->next(patience);
+      if (!next.ok()) {
+        return next.error();
+      }
+      if (next.value().state != loader::NextState::kRejected) {
+        return std::move(next.value().batch);
+      }
     }
-    return std::move(next.value().batch);
   }
 
  private:

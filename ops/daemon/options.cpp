@@ -137,10 +137,10 @@ loader::LoaderOptions loader_options(const service::Config& config) {
   options.batch_images = narrow(config.loader.batch_images);
   options.workers = loader_workers(config);
   options.prefetch_batches = narrow(config.loader.prefetch_batches);
-  // Enough for every worker to have a next record, few enough that their
-  // payloads stay a small part of memory.
+  // Enough for every worker to have a next record.
   constexpr std::int32_t kRecordsPerWorker = 8;
   options.inflight_records = kRecordsPerWorker * options.workers;
+  options.inflight_bytes = config.loader.inflight_bytes;
   options.order = config.loader.order == "round_robin"
                       ? loader::Order::kRoundRobin
                       : loader::Order::kArrival;

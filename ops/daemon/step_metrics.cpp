@@ -82,6 +82,7 @@ void observe_queues(
     const loader::LoaderStats& stats) {
   show(registry, "records", stats.records);
   show(registry, "batches", stats.batches);
+  registry.set(Id::kInflightBytes, static_cast<double>(stats.inflight_bytes));
 }
 
 }  // namespace swavd::daemon

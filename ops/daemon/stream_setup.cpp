@@ -221,6 +221,7 @@ std::unique_ptr<loader::Loader> start_run_loader(
     const RunState& run,
     const loader::BufferAllocator& allocator) {
   loader::LoaderOptions options = loader_options(config);
+  options.rejected_bytes = options.inflight_bytes;
   options.partitions = stream.partitions;
   options.first_turn = run.stream ? run.stream->turn : 0;
   options.take_gaps = [gaps = stream.gaps] { return std::exchange(*gaps, {}); };

@@ -138,6 +138,9 @@ Status TrainingLoop::one_iteration(const Control::Wishes& wishes) {
     parts_.control.drain();  // a finite source; a stream never ends
     return ok_status();
   }
+  if (next.value().state == loader::NextState::kRejected) {
+    return send_dead_letters(next.value().rejected);
+  }
   if (next.value().state == loader::NextState::kBatch) {
     return handle(*next.value().batch);
   }
@@ -185,7 +188,7 @@ Status TrainingLoop::handle(const loader::Batch& batch) {
   observe_phases(parts_.registry, batch, report, std::exchange(data_wait_, 0));
   observe_precision(parts_.registry, report);
   observe_trust_ratios(parts_.registry, report);
-  SWAVD_RETURN_IF_ERROR(send_dead_letters(batch));
+  SWAVD_RETURN_IF_ERROR(send_dead_letters(batch.rejected));
   SWAVD_RETURN_IF_ERROR(consume_batch(
       run_.progress,
       batch,
@@ -204,8 +207,12 @@ Status TrainingLoop::handle(const loader::Batch& batch) {
   return ok_status();
 }
 
-Status TrainingLoop::send_dead_letters(const loader::Batch& batch) {
-  for (const loader::Rejected& rejected : batch.rejected) {
+Status TrainingLoop::send_dead_letters(
+    std::span<const loader::Rejected> all_rejected) {
+  for (const loader::Rejected& rejected : all_rejected) {
+    if (rejected.given_before) {
+      continue;
+    }
     const std::string reason(to_string(rejected.rejection.reason));
     parts_.board.rejected(reason);
     parts_.registry.add(Id::kDecodedImages, 1, {reason});

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -79,7 +80,9 @@ class TrainingLoop {
   /// behind it.
   void announce(const loader::Batch& batch);
   [[nodiscard]] Status handle(const loader::Batch& batch);
-  [[nodiscard]] Status send_dead_letters(const loader::Batch& batch);
+  /// Those that were not sent before their batch.
+  [[nodiscard]] Status send_dead_letters(
+      std::span<const loader::Rejected> all_rejected);
   void trained(
       const loader::Batch& batch,
       const trainer::StepReport& report,

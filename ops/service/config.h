@@ -38,6 +38,7 @@ struct LoaderConfig {
   std::int64_t workers = 0;
   std::string cores;  ///< of the workers, see `parse_cores`; empty: any
   std::int64_t prefetch_batches = 2;
+  std::uint64_t inflight_bytes = 256 << 20;
   std::string order = "arrival";  ///< arrival, round_robin
   std::int64_t shuffle_records = 1024;
   std::uint64_t shuffle_bytes = 256 << 20;

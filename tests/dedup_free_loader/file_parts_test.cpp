@@ -1,9 +1,8 @@
-#include "dedup_free_loader/decode/parts.h"
-
 #include <algorithm>
 
 #include <gtest/gtest.h>
 
+#include "dedup_free_loader/decode/parts.h"
 #include "dedup_free_loader/image.h"
 #include "tests/dedup_free_loader/golden.h"
 #include "tests/dedup_free_loader/tar_files.h"

@@ -44,7 +44,10 @@ inline DecodeOptions golden_options(const std::string& folder) {
 }
 
 inline constexpr std::array<const char*, 4> kGoldenFolders = {
-    "decode", "upright", "srgb", "filled"};
+    "decode",
+    "upright",
+    "srgb",
+    "filled"};
 
 inline ByteVector read_bytes(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);

@@ -14,6 +14,7 @@
 
 #include "dedup_free_loader/image.h"
 #include "ops/base/philox.h"
+#include "ops/base/sha256.h"
 #include "tests/dedup_free_loader/golden.h"
 #include "tests/ingest/memory_stream.h"
 
@@ -319,6 +320,51 @@ TEST(Loader, ARejectedRecordCostsItselfAndTheNextTakesItsPlace) {
   EXPECT_EQ(loader->stats().images_rejected, 2U);
 }
 
+TEST(Loader, AFloodOfRejectedRecordsIsGivenBeforeItsBatch) {
+  constexpr std::size_t kBytes = 1000;
+  constexpr std::size_t kBad = 50;
+  const auto stream = MemoryStream::make("t", 1);
+  stream->append(0, picture(0));
+  for (std::size_t i = 0; i < kBad; ++i) {
+    stream->append(0, ByteVector(kBytes, 7));
+  }
+  for (std::uint64_t i = 1; i < 4; ++i) {
+    stream->append(0, picture(i));
+  }
+  const auto source = assigned_source(*stream);
+  LoaderOptions options = small_options();
+  options.rejected_bytes = 4 * kBytes;
+  const auto loader = start_loader(*source, options, host_allocator());
+  std::vector<std::int64_t> early;
+  std::unique_ptr<Batch> batch;
+  while (batch == nullptr) {
+    auto next = loader->next(kLong);
+    ASSERT_TRUE(next.ok());
+    EXPECT_LE(next.value().rejected.size(), 5U);
+    for (const Rejected& rejected : next.value().rejected) {
+      early.push_back(rejected.record.address.offset);
+      EXPECT_EQ(rejected.record.payload.size(), kBytes);
+      EXPECT_FALSE(rejected.given_before);
+      EXPECT_FALSE(rejected.rejection.detail.empty());
+    }
+    batch = std::move(next.value().batch);
+  }
+  // All are in their batch, in their order, and each payload once.
+  ASSERT_EQ(batch->rejected.size(), kBad);
+  for (std::size_t i = 0; i < kBad; ++i) {
+    const Rejected& rejected = batch->rejected[i];
+    EXPECT_EQ(rejected.record.address.offset, static_cast<std::int64_t>(i + 1));
+    EXPECT_EQ(rejected.payload_sha256, sha256(ByteVector(kBytes, 7)));
+    EXPECT_EQ(rejected.given_before, i < early.size());
+    EXPECT_EQ(rejected.record.payload.empty(), i < early.size());
+    if (i < early.size()) {
+      EXPECT_EQ(early[i], rejected.record.address.offset);
+    }
+  }
+  EXPECT_GE(early.size(), kBad - 4);
+  EXPECT_EQ(batch->images, 4);
+}
+
 TEST(Loader, RoundRobinTakesStrictTurnsAndSaysWhoseIsNext) {
   const auto stream = MemoryStream::make("t", 3);
   for (std::uint64_t i = 0; i < 4; ++i) {
@@ -359,6 +405,40 @@ TEST(Loader, AStoppedTrainerStopsTheReader) {
     std::this_thread::yield();
     EXPECT_LE(loader->stats().records_taken, bound);
   }
+}
+
+TEST(Loader, HoldsNoMoreThanItsBytesForTheWorkers) {
+  const auto stream = MemoryStream::make("t", 1);
+  std::uint64_t largest = 0;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    ByteVector file = picture(i % 3);
+    largest = std::max<std::uint64_t>(largest, file.size());
+    stream->append(0, std::move(file));
+  }
+  const auto source = assigned_source(*stream);
+  LoaderOptions options = small_options();
+  options.inflight_records = 100;
+  options.inflight_bytes = 5 * largest;
+  {
+    const auto loader = start_loader(*source, options, host_allocator());
+    for (int b = 0; b < 10; ++b) {
+      EXPECT_EQ(next_batch(*loader)->images, options.batch_images);
+      EXPECT_LE(loader->stats().inflight_bytes, options.inflight_bytes);
+    }
+  }
+}
+
+TEST(Loader, AFileLargerThanAllItsBytesIsDecodedAlone) {
+  const auto stream = MemoryStream::make("t", 1);
+  for (std::uint64_t i = 0; i < 8; ++i) {
+    stream->append(0, picture(i));
+  }
+  const auto source = assigned_source(*stream);
+  LoaderOptions options = small_options();
+  options.inflight_bytes = 1;
+  const auto loader = start_loader(*source, options, host_allocator());
+  EXPECT_EQ(next_batch(*loader)->images, options.batch_images);
+  EXPECT_EQ(next_batch(*loader)->images, options.batch_images);
 }
 
 TEST(Loader, CloseWakesABlockedNext) {

@@ -48,7 +48,8 @@ TEST(OddFiles, AreOfEveryKindInEveryFormat) {
     }
     EXPECT_LE(file.bytes.size(), std::size_t{8} << 20U) << file.name;
   }
-  for (const char* format : {"jpeg", "png", "webp", "gif", "bmp", "tiff", "avif"}) {
+  for (const char* format :
+       {"jpeg", "png", "webp", "gif", "bmp", "tiff", "avif"}) {
     EXPECT_GT(counts[format][Kind::kGood], 15) << format;
     EXPECT_GT(counts[format][Kind::kDamaged], 100) << format;
     EXPECT_GT(counts[format][Kind::kBomb], 5) << format;

@@ -25,8 +25,8 @@ struct Header {
   std::uint32_t height = kHeight;
   std::uint32_t bits = 24;
   std::uint32_t compression = kRows;
-  std::uint32_t bytes = 40;   ///< of the header
-  std::uint32_t colors = 0;   ///< of the palette
+  std::uint32_t bytes = 40;  ///< of the header
+  std::uint32_t colors = 0;  ///< of the palette
   std::array<std::uint32_t, 3> masks{};
   std::optional<std::uint32_t> pixels_at;  ///< not where they are
 };
@@ -164,12 +164,11 @@ void add_modes(std::uint64_t seed, Files& files) {
 }
 
 void add_broken(std::uint64_t seed, Files& files) {
-  const auto add = [&](const char* name,
-                       const char* verdict,
-                       const ByteVector& bytes) {
-    files.push_back(
-        {fmt::format("bmp/{}", name), Kind::kDamaged, verdict, bytes});
-  };
+  const auto add =
+      [&](const char* name, const char* verdict, const ByteVector& bytes) {
+        files.push_back(
+            {fmt::format("bmp/{}", name), Kind::kDamaged, verdict, bytes});
+      };
   const auto sized = [&](std::uint32_t width, std::uint32_t height) {
     Header header;
     const ByteVector pixels = rows(seed, header);
@@ -196,15 +195,15 @@ void add_broken(std::uint64_t seed, Files& files) {
         "unsupported",
         changed([kind](Header& h) { h.compression = kind; }));
   }
-  add("runs-of-24-bits",
-      "unsupported",
-      changed([](Header& h) { h.compression = kRuns8; }));
-  add("pixels-far-behind-the-end",
-      "truncated",
-      changed([](Header& h) { h.pixels_at = 0xfffffff0; }));
-  add("pixels-within-the-header",
-      "",
-      changed([](Header& h) { h.pixels_at = 20; }));
+  add("runs-of-24-bits", "unsupported", changed([](Header& h) {
+        h.compression = kRuns8;
+      }));
+  add("pixels-far-behind-the-end", "truncated", changed([](Header& h) {
+        h.pixels_at = 0xfffffff0;
+      }));
+  add("pixels-within-the-header", "", changed([](Header& h) {
+        h.pixels_at = 20;
+      }));
   Header colors;
   colors.bits = 8;
   colors.colors = 0xffffffff;
@@ -226,8 +225,7 @@ void add_broken(std::uint64_t seed, Files& files) {
       run_file(Writer().u8(255).u8(9).u8(255).u8(8).u8(0).u8(1)));
   add("runs-that-move-away",
       "image",
-      run_file(
-          Writer().u8(0).u8(2).u8(255).u8(255).u8(5).u8(1).u8(0).u8(1)));
+      run_file(Writer().u8(0).u8(2).u8(255).u8(255).u8(5).u8(1).u8(0).u8(1)));
   add("move-without-a-place", "truncated", run_file(Writer().u8(0).u8(2)));
   add("pixels-cut-within-a-run",
       "truncated",
@@ -238,8 +236,7 @@ void add_bombs(std::uint64_t seed, Files& files) {
   const auto add = [&](const char* name,
                        const char* verdict,
                        const ByteVector& bytes) {
-    files.push_back(
-        {fmt::format("bmp/{}", name), Kind::kBomb, verdict, bytes});
+    files.push_back({fmt::format("bmp/{}", name), Kind::kBomb, verdict, bytes});
   };
   Header large = run_header(kRuns8);
   large.width = large.height = 5792;

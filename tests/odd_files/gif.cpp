@@ -309,9 +309,7 @@ Files gif_files(std::uint64_t seed) {
   Files files;
   add_modes(seed, files);
   constexpr std::array<std::string_view, 3> kBroken = {
-      "gif/plain",
-      "gif/animated-disposal-2",
-      "gif/interlaced"};
+      "gif/plain", "gif/animated-disposal-2", "gif/interlaced"};
   add_damaged(kBroken, parts_of, seed, files);
   const ByteVector plain = named(files, "gif/plain").bytes;
   add_broken(plain, files);

@@ -116,15 +116,22 @@ void set_tags(TIFF* tiff, const Layout& layout) {
     for (std::size_t i = 0; i < ramp.size(); ++i) {
       ramp[i] = static_cast<std::uint16_t>(i * 65535 / (ramp.size() - 1));
     }
-    TIFFSetField(
-        tiff, TIFFTAG_COLORMAP, ramp.data(), ramp.data(), ramp.data());
+    TIFFSetField(tiff, TIFFTAG_COLORMAP, ramp.data(), ramp.data(), ramp.data());
   }
 }
 
 ByteVector encoded(std::uint64_t seed, const Layout& layout) {
   Memory memory;
   TIFF* const tiff = TIFFClientOpen(
-      "odd", layout.mode, &memory, read, write, seek, close, size, nullptr,
+      "odd",
+      layout.mode,
+      &memory,
+      read,
+      write,
+      seek,
+      close,
+      size,
+      nullptr,
       nullptr);
   SWAVD_CHECK(tiff != nullptr);
   set_tags(tiff, layout);
@@ -135,16 +142,14 @@ ByteVector encoded(std::uint64_t seed, const Layout& layout) {
     const std::uint32_t in_plane =
         block % (blocks / (layout.planes ? layout.samples : 1U));
     const std::uint32_t rows = std::min(
-        layout.rows_per_strip, layout.height - in_plane * layout.rows_per_strip);
-    const tmsize_t size =
-        layout.tiles ? bytes : TIFFVStripSize(tiff, rows);
-    ByteVector pixels =
-        picture(seed + block, static_cast<int>(size), 1, 1);
+        layout.rows_per_strip,
+        layout.height - in_plane * layout.rows_per_strip);
+    const tmsize_t size = layout.tiles ? bytes : TIFFVStripSize(tiff, rows);
+    ByteVector pixels = picture(seed + block, static_cast<int>(size), 1, 1);
     SWAVD_CHECK(
-        (layout.tiles
-             ? TIFFWriteEncodedTile(tiff, block, pixels.data(), size)
-             : TIFFWriteEncodedStrip(tiff, block, pixels.data(), size)) ==
-        size);
+        (layout.tiles ? TIFFWriteEncodedTile(tiff, block, pixels.data(), size)
+                      : TIFFWriteEncodedStrip(
+                            tiff, block, pixels.data(), size)) == size);
   }
   TIFFClose(tiff);
   return memory.bytes;
@@ -185,8 +190,8 @@ with(std::vector<Tag> tags, std::uint32_t number, const Tag& tag) {
 
 ByteVector
 written(const std::vector<Tag>& tags, Bytes strip, std::uint32_t next = 0) {
-  const auto at = static_cast<std::uint32_t>(kStrip + strip.size() +
-                                             strip.size() % 2);
+  const auto at =
+      static_cast<std::uint32_t>(kStrip + strip.size() + strip.size() % 2);
   Writer file;
   file.text("II").little(42, 2).little(at, 4).bytes(strip);
   file.fill(strip.size() % 2, 0);
@@ -221,10 +226,12 @@ void add_modes(std::uint64_t seed, Files& files) {
     files.push_back(
         {"tiff/" + name, Kind::kGood, "image", encoded(seed, layout)});
   };
+
   struct Named {
     const char* name;
     std::uint16_t number;
   };
+
   for (const Named& each : std::initializer_list<Named>{
            {"none", COMPRESSION_NONE},
            {"lzw", COMPRESSION_LZW},
@@ -249,7 +256,8 @@ void add_modes(std::uint64_t seed, Files& files) {
     layout.compression = each.number;
     add(fmt::format("bilevel-{}", each.name), layout);
   }
-  for (const std::uint16_t bits : std::array<std::uint16_t, 5>{1, 2, 4, 8, 16}) {
+  for (const std::uint16_t bits :
+       std::array<std::uint16_t, 5>{1, 2, 4, 8, 16}) {
     Layout layout;
     layout.photometric = PHOTOMETRIC_MINISBLACK;
     layout.samples = 1;
@@ -291,12 +299,11 @@ void add_modes(std::uint64_t seed, Files& files) {
 }
 
 void add_broken(Files& files) {
-  const auto add = [&](const char* name,
-                       const char* verdict,
-                       const ByteVector& bytes) {
-    files.push_back(
-        {fmt::format("tiff/{}", name), Kind::kDamaged, verdict, bytes});
-  };
+  const auto add =
+      [&](const char* name, const char* verdict, const ByteVector& bytes) {
+        files.push_back(
+            {fmt::format("tiff/{}", name), Kind::kDamaged, verdict, bytes});
+      };
   const ByteVector strip(kWidth * kHeight, 77);
   const std::vector<Tag> good = tags(kWidth, kHeight, strip);
   const auto but = [&](const Tag& tag) {
@@ -353,17 +360,18 @@ void add_broken(Files& files) {
   add("deflate-of-no-zlib",
       "",
       but({TIFFTAG_COMPRESSION, 3, 1, COMPRESSION_ADOBE_DEFLATE}));
-  add("jpeg-of-no-jpeg", "", but({TIFFTAG_COMPRESSION, 3, 1, COMPRESSION_JPEG}));
+  add("jpeg-of-no-jpeg",
+      "",
+      but({TIFFTAG_COMPRESSION, 3, 1, COMPRESSION_JPEG}));
 }
 
 void add_bombs(Files& files) {
   constexpr std::uint32_t kLarge = 5792;
-  const auto add = [&](const char* name,
-                       const char* verdict,
-                       const ByteVector& bytes) {
-    files.push_back(
-        {fmt::format("tiff/{}", name), Kind::kBomb, verdict, bytes});
-  };
+  const auto add =
+      [&](const char* name, const char* verdict, const ByteVector& bytes) {
+        files.push_back(
+            {fmt::format("tiff/{}", name), Kind::kBomb, verdict, bytes});
+      };
   const auto packed = [&](std::uint32_t side,
                           std::uint16_t compression,
                           const ByteVector& strip) {
@@ -390,13 +398,12 @@ void add_bombs(Files& files) {
   Writer nothing;
   add("packbits-that-give-nothing",
       "",
-      packed(
-          30, COMPRESSION_PACKBITS, nothing.fill(4'000'000, 0x80).done()));
+      packed(30, COMPRESSION_PACKBITS, nothing.fill(4'000'000, 0x80).done()));
   const ByteVector strip(900, 1);
   std::vector<Tag> tiles = tags(30, 30, strip);
   tiles = with(tiles, TIFFTAG_ROWSPERSTRIP, {TIFFTAG_TILEWIDTH, 4, 1, 65520});
-  tiles = with(
-      tiles, TIFFTAG_STRIPBYTECOUNTS, {TIFFTAG_TILEBYTECOUNTS, 4, 1, 900});
+  tiles =
+      with(tiles, TIFFTAG_STRIPBYTECOUNTS, {TIFFTAG_TILEBYTECOUNTS, 4, 1, 900});
   tiles = with(tiles, TIFFTAG_STRIPOFFSETS, {TIFFTAG_TILEOFFSETS, 4, 1, 8});
   tiles.push_back({TIFFTAG_TILELENGTH, 4, 1, 65520});
   tiles = with(tiles, TIFFTAG_TILELENGTH, {TIFFTAG_TILELENGTH, 4, 1, 65520});

@@ -148,6 +148,8 @@ const Key kKeys[] = {
    "Cores of the decoding threads and of the processes that decode for them, such as `2-5,8`, counted from 0: each thread stays on one, so that they keep off those that drive a GPU; empty: any core."},
   {"loader.prefetch_batches", SWAVD_FIELD(loader.prefetch_batches), integer(1, 64, "batches"), kRestart,
    "Finished batches held ready for the trainer."},
+  {"loader.inflight_bytes", SWAVD_FIELD(loader.inflight_bytes), whole(Form::kBytes, 1 << 20, kTiB, "bytes"), kRestart,
+   "Memory of the image files that wait for a decoding thread or are being decoded, and of as many rejected ones that wait for the rest of their batch; one larger than this is decoded alone."},
   {"loader.order", SWAVD_FIELD(loader.order), one_of(kOrders), kLineage,
    "How partitions are mixed: `arrival` takes what is there, `round_robin` takes strict turns and is reproducible to the byte."},
   {"loader.shuffle_records", SWAVD_FIELD(loader.shuffle_records), integer(1, 1 << 24, "records"), kRestart,

@@ -25,15 +25,23 @@ constexpr std::int32_t kBatch = 4;
 constexpr std::int64_t kPrototypes = 40;
 constexpr std::int64_t kDim = 2;
 
-/// So many batches of records from one partition, then the end.
+/// So many batches of records from one partition, then the end. With `flood`
+/// each has a rejected record, which is given before it.
 class CountedLoader final : public loader::Loader {
  public:
-  CountedLoader(std::int64_t first, int batches)
+  CountedLoader(std::int64_t first, int batches, bool flood)
       : offset_(first),
-        left_(batches) {}
+        left_(batches),
+        flood_(flood) {}
 
   Result<loader::Next> next(std::chrono::milliseconds) override {
     loader::Next next;
+    if (flood_ && left_ > 0 && early_ < 0) {
+      early_ = offset_++;
+      next.state = loader::NextState::kRejected;
+      next.rejected.emplace_back().record.address = {"images", 0, early_};
+      return next;
+    }
     if (left_-- <= 0) {
       next.state = loader::NextState::kEnd;
       return next;
@@ -41,6 +49,11 @@ class CountedLoader final : public loader::Loader {
     next.state = loader::NextState::kBatch;
     next.batch = std::make_unique<loader::Batch>();
     next.batch->images = kBatch;
+    if (flood_) {
+      loader::Rejected& rejected = next.batch->rejected.emplace_back();
+      rejected.record.address = {"images", 0, std::exchange(early_, -1)};
+      rejected.given_before = true;
+    }
     for (std::int32_t i = 0; i < kBatch; ++i) {
       loader::Slot slot;
       slot.address = {"images", 0, offset_++};
@@ -56,6 +69,8 @@ class CountedLoader final : public loader::Loader {
  private:
   std::int64_t offset_;
   int left_;
+  bool flood_;
+  std::int64_t early_ = -1;  ///< given before the next batch
 };
 
 /// Reports what a script says of each call; a step that is skipped never
@@ -167,8 +182,8 @@ class TrainingLoopTest : public ::testing::Test {
   state::Manifest train(int batches, ScriptedTrainer::Script script) {
     trainer_ = std::make_unique<ScriptedTrainer>(std::move(script));
     trainer_->looks_ahead_ = looks_ahead_;
-    CountedLoader loader(next_offset_, batches);
-    next_offset_ += batches * kBatch;
+    CountedLoader loader(next_offset_, batches, flood_);
+    next_offset_ += batches * (kBatch + (flood_ ? 1 : 0));
     state::RunLease lease(store_.get(), nullptr, clock_, {});
     LeaseKeeper lease_keeper(
         clock_, registry_, board_, lease, {.thread = false});
@@ -241,10 +256,33 @@ class TrainingLoopTest : public ::testing::Test {
   RunState run_;
   std::int64_t next_offset_ = 0;
   bool looks_ahead_ = false;
+  bool flood_ = false;
   std::vector<std::string> made_;
   std::function<void(const loader::Batch&, const trainer::StepReport&)>
       on_step_;
 };
+
+TEST_F(TrainingLoopTest, RecordsRejectedBeforeTheirBatchAreToldOnce) {
+  flood_ = true;
+  const auto manifest = train(3, all_is_well);
+  const auto positions = ingest::positions_from_json(manifest.positions_json);
+  ASSERT_TRUE(positions.ok());
+  EXPECT_EQ(positions.value().front().trained, 3U * kBatch);
+  EXPECT_EQ(positions.value().front().rejected, 3U);
+  EXPECT_EQ(registry_.value(Id::kRejected, {"malformed"}), 3);
+  EXPECT_EQ(registry_.value(Id::kDecodedImages, {"malformed"}), 3);
+}
+
+TEST_F(TrainingLoopTest, SoAreThoseFoundByLookingAhead) {
+  flood_ = true;
+  looks_ahead_ = true;
+  const auto manifest = train(3, all_is_well);
+  const auto positions = ingest::positions_from_json(manifest.positions_json);
+  ASSERT_TRUE(positions.ok());
+  EXPECT_EQ(positions.value().front().trained, 3U * kBatch);
+  EXPECT_EQ(positions.value().front().rejected, 3U);
+  EXPECT_EQ(registry_.value(Id::kRejected, {"malformed"}), 3);
+}
 
 TEST_F(TrainingLoopTest, ASkippedStepConsumesItsRecordsAndCountsAsNoStep) {
   const auto manifest = train(10, [](int call, trainer::StepReport& report) {
