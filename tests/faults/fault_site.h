@@ -73,7 +73,8 @@ class FaultSite {
       const std::string& word) const;
 
   /// Every snapshot of the local tier: whole, with weights that are those of
-  /// its position, and one line of parents.
+  /// its position, and one line of parents; the one last called durable is
+  /// among them.
   void check();
 
   /// Only the newest: it is whole and exact. For where older ones are known to
@@ -86,7 +87,9 @@ class FaultSite {
  private:
   void open_sink();
   void publish(const std::string& payload);
+  void check_line();
   void check_one(state::SnapshotReader& reader, const e2e::Topic& topic);
+  [[nodiscard]] bool has_durable() const;
 
   e2e::Site site_;
   std::unique_ptr<ingest::Sink> sink_;
